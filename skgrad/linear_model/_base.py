@@ -1,0 +1,322 @@
+"""What all linear estimators share: from parameters and data to a solver's run and back."""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, _fit_context, is_classifier
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model._base import SparseCoefMixin
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
+from sklearn.utils._tags import Tags
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from skgrad._typing import Array, FloatArray, Matrix
+from skgrad.callbacks import EarlyStopping
+from skgrad.linear_model._callbacks import SklearnCallbacks
+from skgrad.linear_model._problem import Problem, positive_rows
+from skgrad.losses import get_loss
+from skgrad.models import Standardization
+from skgrad.objective import Objective
+from skgrad.solvers import SGD, Result, Solver, State, Status, choose_solver, get_solver
+
+
+@dataclass(slots=True)
+class Stream:
+    """What one call of partial_fit hands to the next, in the coordinates of the first chunk."""
+
+    solver: Solver
+    standardization: Standardization
+    w: FloatArray
+    state: State | None
+    rng: np.random.Generator
+
+
+class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, BaseEstimator):
+    """Base of the linear estimators.
+
+    A subclass translates its parameters and targets into a `Problem` and stores the coefficients
+    in scikit-learn's shapes; everything between is here.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "fit_intercept": ["boolean"],
+        "solver": [str, Solver],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+    # Parameters that may be a name, and are promoted to its object by set_params(solver__x=...).
+    _named_objects: ClassVar[dict[str, Any]] = {"solver": get_solver, "loss": get_loss}
+
+    @abstractmethod
+    def _problem(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Problem:
+        """Validate data and translate them; ``first`` is False in later calls of partial_fit."""
+
+    @abstractmethod
+    def _coef_attributes(self, coef: FloatArray, intercept: FloatArray) -> dict[str, Any]:
+        """Bring coef_ and intercept_ into scikit-learn's shapes."""
+
+    # -- public methods ---------------------------------------------------------------------------
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data. float32 is kept, everything else is converted to float64.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, not negative. A weight of k is the row k times.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+        """
+        with _unchanged_on_error(self):
+            problem = self._problem(X, y, sample_weight, first=True)
+            rng = self._rng() if self.early_stopping else None
+            problem, held_out = self._hold_out(problem, rng)
+            objective = problem.objective(fit_intercept=self.fit_intercept)
+            solver = self._resolve_solver(objective)
+            start = self._start(objective)
+            stopping = self._early_stopping(objective, held_out)
+            callbacks = [] if stopping is None else [stopping]
+            with SklearnCallbacks(self, objective, X, y, sample_weight) as bridge:
+                result = solver.run(
+                    objective, start, tol=self.tol, max_iter=self.max_iter,
+                    rng=self._rng() if rng is None and solver.stochastic else rng,
+                    n_iter_no_change=self.n_iter_no_change,
+                    callbacks=[*callbacks, *bridge],
+                )  # fmt: skip
+                w = result.w if stopping is None or stopping.best_w is None else stopping.best_w
+                self._store(objective, w, result, solver)
+                if stopping is not None:
+                    self.history_["validation_loss"] = np.array(stopping.losses)
+            self._stream: Stream | None = None
+        return self
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, **options: Any) -> Self:
+        """Make one epoch over a chunk, continuing solver state and random stream."""
+        if self.early_stopping:
+            raise ValueError(
+                "partial_fit does not support early_stopping=True: there is no validation set that "
+                "all calls share. Set early_stopping=False."
+            )
+        with _unchanged_on_error(self):
+            stream: Stream | None = getattr(self, "_stream", None)
+            first = not self.__sklearn_is_fitted__()
+            problem = self._problem(X, y, sample_weight, first=first, **options)
+            scaling = None if stream is None else stream.standardization
+            objective = problem.objective(
+                fit_intercept=self.fit_intercept, standardization=scaling
+            )
+            stream = self._open_stream(objective) if stream is None else stream
+            result = stream.solver.run(
+                objective, stream.w, tol=0.0, max_iter=1, horizon=self.max_iter, rng=stream.rng,
+                n_iter_no_change=self.n_iter_no_change, state=stream.state,
+            )  # fmt: skip
+            earlier = getattr(self, "history_", None) if stream.state is not None else None
+            self._store(objective, result.w, result, stream.solver, earlier=earlier, warn=False)
+            stream.w, stream.state = result.w, result.state
+            self._stream = stream
+        return self
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, also of a solver or loss that is given by name.
+
+        ``set_params(solver="adam", solver__learning_rate=0.1)`` works as
+        ``set_params(solver=Adam(learning_rate=0.1))`` does.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters of the estimator, or of a nested object as ``object__parameter``.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        for key, resolve in self._named_objects.items():
+            value = params.get(key, getattr(self, key, None))
+            if isinstance(value, str) and any(name.startswith(f"{key}__") for name in params):
+                if value == "auto":
+                    raise ValueError(
+                        f"{key}='auto' has no parameters of its own. Name the {key} whose "
+                        f"parameters you want to set, as in set_params({key}='adam', ...)."
+                    )
+                params = {**params, key: resolve(value)}
+        return super().set_params(**params)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Tell whether fit has finished: validation alone sets n_features_in_."""
+        return "coef_" in vars(self)
+
+    def __sklearn_tags__(self) -> Tags:
+        """Declare that sparse data are welcome."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # -- from data to a run -----------------------------------------------------------------------
+
+    def _validate(
+        self, X: Any, y: Any, sample_weight: Any, *, first: bool, **options: Any
+    ) -> tuple[Matrix, Array, FloatArray | None]:
+        """Check X, y and weights; drop the rows of weight zero."""
+        X, y = validate_data(
+            self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=first, **options
+        )
+        if sparse.issparse(X):
+            X = sparse.csr_array(X)
+        if sample_weight is None:
+            return X, y, None
+        weight = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True, allow_all_zero_weights=True
+        )
+        rows = positive_rows(weight, type(self).__name__)
+        return (X, y, weight) if rows is None else (X[rows], y[rows], weight[rows])
+
+    def _rng(self) -> np.random.Generator:
+        return np.random.default_rng(check_random_state(self.random_state).randint(2**31))
+
+    def _resolve_solver(self, objective: Objective) -> Solver:
+        solver = self.solver
+        if isinstance(solver, str) and solver == "auto":
+            return choose_solver(objective)
+        return get_solver(solver)
+
+    def _start(self, objective: Objective) -> FloatArray:
+        """Start at the best constant prediction, or where the last fit ended."""
+        if self.warm_start and self.__sklearn_is_fitted__():
+            w = self._fitted_params(objective)
+            if w is not None:
+                return w
+        return objective.start()
+
+    def _fitted_params(self, objective: Objective) -> FloatArray | None:
+        """Map coef_ and intercept_ to the objective's coordinates; None if shapes changed."""
+        model = objective.model
+        coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
+        if coef.size != model.n_outputs * model.n_features:
+            return None
+        coef = coef.reshape(model.n_outputs, model.n_features).astype(objective.dtype)
+        intercept = np.broadcast_to(self.intercept_, (model.n_outputs,))
+        return objective.from_user(model.pack(coef, intercept))
+
+    def _hold_out(
+        self, problem: Problem, rng: np.random.Generator | None
+    ) -> tuple[Problem, Problem | None]:
+        """Split off the validation rows, stratified by class where there are classes."""
+        if rng is None:
+            return problem, None
+        from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
+
+        split = StratifiedShuffleSplit if is_classifier(self) else ShuffleSplit
+        seed = int(rng.integers(2**31))
+        splitter = split(test_size=self.validation_fraction, random_state=seed)
+        labels = problem.y if problem.y.ndim == 1 or problem.y.shape[1] == 1 else problem.y.argmax(1)
+        training, held_out = next(splitter.split(np.empty((len(problem.y), 1)), labels))
+        return problem.rows(training), problem.rows(held_out)
+
+    def _early_stopping(
+        self, objective: Objective, held_out: Problem | None
+    ) -> EarlyStopping | None:
+        if held_out is None:
+            return None
+        return EarlyStopping(
+            held_out.validation_objective(objective),
+            n_iter_no_change=self.n_iter_no_change, tol=self.tol,
+        )  # fmt: skip
+
+    def _open_stream(self, objective: Objective) -> Stream:
+        auto = isinstance(self.solver, str) and self.solver == "auto"
+        solver = SGD() if auto else get_solver(self.solver)
+        if not solver.stochastic:
+            raise ValueError(
+                f"partial_fit needs a solver that learns from mini-batches; {type(solver).__name__} "
+                "needs all data at once. Use SGD, AdaGrad, RMSProp or Adam, or warm_start=True."
+            )
+        fitted = self._fitted_params(objective) if self.__sklearn_is_fitted__() else None
+        w = objective.start() if fitted is None else fitted
+        return Stream(solver, objective.standardization, w, None, self._rng())
+
+    # -- and back -----------------------------------------------------------------------------------
+
+    def _store(
+        self, objective: Objective, w: FloatArray, result: Result, solver: Solver, *,
+        earlier: dict[str, FloatArray] | None = None, warn: bool = True,
+    ) -> None:  # fmt: skip
+        vars(self).update(self._attributes(objective, w))
+        history = result.history
+        if earlier is not None:
+            history = {key: np.append(earlier[key], history[key]) for key in history}
+        self.history_ = history
+        self.solver_ = solver
+        self._store_n_iter(len(history["loss"]))
+        scale = max(abs(result.value), float(np.finfo(np.float64).tiny))
+        self.optimality_gap_ = result.gap / scale
+        acceptable = max(float(self.tol), solver.acceptable_gap)
+        good = self.optimality_gap_ <= acceptable
+        ended = result.status in (Status.CONVERGED, Status.STOPPED)
+        stalled = result.status is Status.STALLED and np.isnan(self.optimality_gap_)
+        self.converged_ = bool(ended or stalled or good)
+        if warn and not self.converged_:
+            warnings.warn(self._advice(result, solver), ConvergenceWarning, stacklevel=4)
+
+    def _attributes(self, objective: Objective, w: FloatArray) -> dict[str, Any]:
+        """Compute the fitted attributes that predictions need from a solver's parameters."""
+        user, model = objective.to_user(w), objective.model
+        intercept = model.intercept(user) if model.fit_intercept else np.zeros(model.n_outputs)
+        coef = model.coef(user).copy()
+        return self._coef_attributes(coef, intercept.astype(coef.dtype, copy=False))
+
+    def _store_n_iter(self, n_iter: int) -> None:
+        self.n_iter_ = n_iter
+
+    def _advice(self, result: Result, solver: Solver) -> str:
+        """Say how far off the answer is, and what to change."""
+        distance = (
+            f"The objective is estimated to be {self.optimality_gap_:.1e} above its minimum, "
+            f"relatively (tol={self.tol:g})."
+            if np.isfinite(self.optimality_gap_)
+            else "How far the objective is above its minimum could not be estimated."
+        )
+        return (
+            f"{type(self).__name__} with {solver!r} has not converged after {result.n_iter} "
+            f"iterations: {result.status.value}. {distance} Raise max_iter "
+            f"(now {self.max_iter}), change the learning rate, or use solver='auto'."
+        )
+
+
+@contextmanager
+def _unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
+    """Leave an estimator as it was if fitting fails: unfitted, or with its earlier fit."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        kept = {key: value for key, value in vars(estimator).items() if key.startswith("_skl")}
+        vars(estimator).clear()
+        vars(estimator).update({**before, **kept})
+        raise

@@ -1,0 +1,82 @@
+"""An estimator's data and parameters, translated into the terms of an objective."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from skgrad._typing import Array, FloatArray, Matrix
+from skgrad.linalg import take_rows
+from skgrad.losses import Loss
+from skgrad.models import LinearModel, Standardization
+from skgrad.objective import Objective
+from skgrad.penalties import L1, L2, ElasticNet, NonNegative, NoPenalty, Penalty
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Validated data in the loss's coding, and the penalty that belongs to them.
+
+    ``sample_weight`` has shape (n_samples, 1) or (n_samples, n_outputs); ``total_weight`` is S of
+    the objective where that is not the plain sum of the weights.
+    """
+
+    loss: Loss
+    penalty: Penalty
+    X: Matrix
+    y: Array
+    sample_weight: FloatArray | None
+    n_outputs: int
+    total_weight: float | None = None
+
+    def rows(self, rows: Array) -> Problem:
+        """Restrict to some rows."""
+        weight = None if self.sample_weight is None else self.sample_weight[rows]
+        return replace(self, X=take_rows(self.X, rows), y=self.y[rows], sample_weight=weight)
+
+    def objective(
+        self, *, fit_intercept: bool, standardization: Standardization | None = None
+    ) -> Objective:
+        """Build the function that a solver minimises."""
+        model = LinearModel(self.X.shape[1], self.n_outputs, fit_intercept)
+        return Objective(
+            model, self.loss, self.penalty, self.X, self.y, self.sample_weight,
+            total_weight=self.total_weight, standardization=standardization,
+        )  # fmt: skip
+
+    def validation_objective(self, training: Objective) -> Objective:
+        """Build the unpenalised loss on these rows, in the coordinates of the training objective."""
+        return Objective(
+            training.model, self.loss, NoPenalty(), self.X, self.y, self.sample_weight,
+            standardization=training.standardization,
+        )  # fmt: skip
+
+
+def elastic_net(alpha: float, l1_ratio: float, *, positive: bool = False) -> Penalty:
+    """Build the simplest penalty worth alpha (l1_ratio |w|_1 + (1 - l1_ratio) |w|^2 / 2)."""
+    penalty: Penalty
+    if alpha == 0:
+        penalty = NoPenalty()
+    elif l1_ratio == 0:
+        penalty = L2(alpha)
+    elif l1_ratio == 1:
+        penalty = L1(alpha)
+    else:
+        penalty = ElasticNet(alpha, l1_ratio)
+    return NonNegative(penalty) if positive else penalty
+
+
+def positive_rows(sample_weight: FloatArray, estimator: str) -> Array | None:
+    """Find the rows that count: a weight of zero is a row that is not there. None if all do."""
+    if not sample_weight.any():
+        raise ValueError(
+            f"{estimator} got sample_weight with no positive entry; at least one row must count."
+        )
+    return None if sample_weight.all() else np.flatnonzero(sample_weight)
+
+
+def as_column(weight: FloatArray | None, dtype: Any) -> FloatArray | None:
+    """Shape row weights as the objective wants them."""
+    return None if weight is None else weight.astype(dtype, copy=False).reshape(len(weight), -1)

@@ -1,0 +1,87 @@
+"""Losses: what one sample's prediction costs, as a function of the raw prediction."""
+
+from difflib import get_close_matches
+
+from skgrad.losses._base import Loss
+from skgrad.losses.absolute_error import AbsoluteError
+from skgrad.losses.epsilon_insensitive import EpsilonInsensitive, SquaredEpsilonInsensitive
+from skgrad.losses.hinge import Hinge, SquaredHinge
+from skgrad.losses.huber import Huber
+from skgrad.losses.logistic import Logistic
+from skgrad.losses.moreau_envelope import MoreauEnvelope
+from skgrad.losses.multinomial import Multinomial
+from skgrad.losses.poisson import Poisson
+from skgrad.losses.quantile import Quantile
+from skgrad.losses.squared_error import SquaredError
+
+__all__ = [
+    "LOSSES",
+    "AbsoluteError",
+    "EpsilonInsensitive",
+    "Hinge",
+    "Huber",
+    "Logistic",
+    "Loss",
+    "MoreauEnvelope",
+    "Multinomial",
+    "Poisson",
+    "Quantile",
+    "SquaredEpsilonInsensitive",
+    "SquaredError",
+    "SquaredHinge",
+    "get_loss",
+]
+
+LOSSES: dict[str, type[Loss]] = {
+    loss.name: loss
+    for loss in (
+        SquaredError,
+        AbsoluteError,
+        Huber,
+        Quantile,
+        EpsilonInsensitive,
+        SquaredEpsilonInsensitive,
+        Logistic,
+        Multinomial,
+        Hinge,
+        SquaredHinge,
+        Poisson,
+    )
+}
+
+
+def get_loss(loss: str | Loss) -> Loss:
+    """Turn a name into its loss with default parameters; a loss object is checked and kept.
+
+    Parameters
+    ----------
+    loss : str or Loss
+        A key of `LOSSES`, or an object.
+
+    Returns
+    -------
+    Loss
+        The very object that was given, or a new one.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown; the message lists the known ones and the closest match.
+
+    Examples
+    --------
+    >>> from skgrad.losses import get_loss
+    >>> get_loss("huber")
+    Huber()
+    """
+    if isinstance(loss, Loss):
+        loss.validate()
+        return loss
+    if isinstance(loss, str) and loss in LOSSES:
+        return LOSSES[loss]()
+    close = get_close_matches(str(loss), LOSSES, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise ValueError(
+        f"Unknown loss {loss!r}.{hint} Give a Loss object or one of these names: "
+        f"{', '.join(sorted(LOSSES))}."
+    )

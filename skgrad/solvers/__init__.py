@@ -1,0 +1,118 @@
+"""Solvers: one algorithm a file, all interchangeable behind an objective."""
+
+from difflib import get_close_matches
+
+from skgrad.objective import Capability, Objective
+from skgrad.solvers._auto import choose_for_smooth_loss
+from skgrad.solvers._base import (
+    DivergenceError,
+    IncompatibleSolverError,
+    Iteration,
+    Result,
+    Solver,
+    State,
+    Status,
+)
+from skgrad.solvers._stochastic import StochasticSolver
+from skgrad.solvers.adagrad import AdaGrad
+from skgrad.solvers.adam import Adam
+from skgrad.solvers.augmented_lagrangian import AugmentedLagrangian
+from skgrad.solvers.gradient_descent import GradientDescent
+from skgrad.solvers.lbfgs import LBFGS
+from skgrad.solvers.newton import Newton
+from skgrad.solvers.proximal_gradient import ProximalGradient
+from skgrad.solvers.rmsprop import RMSProp
+from skgrad.solvers.sgd import SGD
+
+__all__ = [
+    "LBFGS",
+    "SGD",
+    "SOLVERS",
+    "AdaGrad",
+    "Adam",
+    "AugmentedLagrangian",
+    "DivergenceError",
+    "GradientDescent",
+    "IncompatibleSolverError",
+    "Iteration",
+    "Newton",
+    "ProximalGradient",
+    "RMSProp",
+    "Result",
+    "Solver",
+    "State",
+    "Status",
+    "StochasticSolver",
+    "choose_solver",
+    "get_solver",
+]
+
+SOLVERS: dict[str, type[Solver]] = {
+    solver.name: solver
+    for solver in (
+        GradientDescent,
+        SGD,
+        AdaGrad,
+        RMSProp,
+        Adam,
+        LBFGS,
+        Newton,
+        ProximalGradient,
+        AugmentedLagrangian,
+    )
+}
+
+
+def get_solver(solver: str | Solver) -> Solver:
+    """Turn a name into its solver with default parameters; a solver object is kept.
+
+    Parameters
+    ----------
+    solver : str or Solver
+        A key of `SOLVERS`, or an object.
+
+    Returns
+    -------
+    Solver
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown; the message lists the known ones and the closest match.
+
+    Examples
+    --------
+    >>> from skgrad.solvers import get_solver
+    >>> get_solver("adam")
+    Adam()
+    """
+    if isinstance(solver, Solver):
+        return solver
+    if isinstance(solver, str) and solver in SOLVERS:
+        return SOLVERS[solver]()
+    close = get_close_matches(str(solver).lower(), SOLVERS, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise ValueError(
+        f"Unknown solver {solver!r}.{hint} Give a solver object or one of these names: 'auto', "
+        f"{', '.join(map(repr, sorted(SOLVERS)))}."
+    )
+
+
+def choose_solver(objective: Objective) -> Solver:
+    """Pick a solver for an objective: the rule behind ``solver="auto"``.
+
+    Non-smooth losses go to `AugmentedLagrangian`, non-smooth penalties to `ProximalGradient`; what
+    is smooth goes to `Newton` while the blocks of the Hessian are small, else to `LBFGS`.
+
+    Parameters
+    ----------
+    objective : Objective
+        The function to minimise.
+
+    Returns
+    -------
+    Solver
+    """
+    if Capability.SMOOTH_LOSS not in objective.offers:
+        return AugmentedLagrangian()
+    return choose_for_smooth_loss(objective)

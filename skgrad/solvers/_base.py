@@ -1,0 +1,267 @@
+"""The contract of a solver, and the one loop that runs them all."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, ClassVar, final
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import validate_parameter_constraints
+
+from skgrad._typing import FloatArray
+from skgrad.objective import Capability, Objective
+
+
+class Status(Enum):
+    """Outcome of a run; the value is the sentence that users read."""
+
+    CONVERGED = "the estimated relative suboptimality reached tol"
+    STALLED = "the loss stopped improving"
+    PRECISION = "no step decreases the objective in floating-point arithmetic any more"
+    MAX_ITER = "max_iter iterations were not enough"
+    STOPPED = "a callback asked to stop"
+
+
+class IncompatibleSolverError(ValueError):
+    """The solver cannot minimise this objective."""
+
+
+class DivergenceError(FloatingPointError):
+    """The objective became infinite or NaN during a run."""
+
+
+@dataclass(slots=True)
+class State:
+    """What every solver's state tells the loop; solvers add their own fields.
+
+    ``gap`` estimates F(w) - min F and is NaN where the solver has no estimate at this iteration.
+    A solver that cannot go on sets ``status``.
+    """
+
+    value: float
+    gradient_norm: float = float("nan")
+    step_size: float = float("nan")
+    gap: float = float("nan")
+    status: Status | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a solver may know of the run that it is part of."""
+
+    rng: np.random.Generator
+    tol: float
+    n_iter_no_change: int
+    horizon: int  # iterations that schedules plan for
+
+
+@dataclass(frozen=True, slots=True)
+class Iteration:
+    """What a callback sees: the number of the iteration, the parameters and the solver's state."""
+
+    n_iter: int
+    w: FloatArray
+    state: State
+
+
+Callback = Callable[[Iteration], bool | None]
+
+
+@dataclass(slots=True)
+class History:
+    """One row per iteration."""
+
+    loss: list[float] = field(default_factory=list)
+    gradient_norm: list[float] = field(default_factory=list)
+    step_size: list[float] = field(default_factory=list)
+    gap: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    passes: list[float] = field(default_factory=list)
+
+    def append(self, state: State, seconds: float, passes: float) -> None:
+        """Add a row."""
+        self.loss.append(state.value)
+        self.gradient_norm.append(state.gradient_norm)
+        self.step_size.append(state.step_size)
+        self.gap.append(state.gap)
+        self.seconds.append(seconds)
+        self.passes.append(passes)
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """Convert to a dict of arrays, ready for pandas.DataFrame."""
+        return {name: np.array(getattr(self, name)) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Outcome of a run.
+
+    Attributes
+    ----------
+    w : array
+        Parameters, in the objective's coordinates.
+    value, gap : float
+        Objective at w and the estimate of its distance to the minimum (NaN if there is none).
+    n_iter : int
+        Iterations made in this run.
+    status : Status
+        Why the run ended.
+    history : dict of arrays
+        loss, gradient_norm, step_size, gap, seconds and passes over the data, one entry an iteration.
+    state : State
+        Pass it to another run to go on where this one ended.
+    """
+
+    w: FloatArray
+    value: float
+    gap: float
+    n_iter: int
+    status: Status
+    history: dict[str, FloatArray]
+    state: State
+
+
+class Solver(BaseEstimator, ABC):
+    """Base of all solvers: hyper-parameters, and the loop over `step`.
+
+    A solver writes `init` and `step`. It holds hyper-parameters only: a run never changes it, and
+    everything that a run remembers is in the state that `step` returns.
+    """
+
+    name: ClassVar[str]
+    needs: ClassVar[frozenset[Capability]] = frozenset()
+    # Whether iterations see mini-batches only, so that a stream of chunks can be learned.
+    stochastic: ClassVar[bool] = False
+    # Solvers whose iterates stay noisy count as converged at a looser suboptimality.
+    acceptable_gap: ClassVar[float] = 1e-6
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+
+    @abstractmethod
+    def init(self, objective: Objective, w: FloatArray, run: Run) -> State:
+        """Build the state before the first step."""
+
+    @abstractmethod
+    def step(
+        self, objective: Objective, w: FloatArray, state: Any, run: Run
+    ) -> tuple[FloatArray, State]:
+        """Make one iteration (for stochastic solvers: one pass over the data)."""
+
+    def finish(self, objective: Objective, w: FloatArray, state: State) -> State:
+        """Complete value and gap of the last state; by default they are exact already."""
+        return state
+
+    @final
+    def check(self, objective: Objective) -> None:
+        """Raise if a hyper-parameter is invalid or the objective lacks what the solver needs."""
+        validate_parameter_constraints(
+            self._parameter_constraints, self.get_params(deep=False), type(self).__name__
+        )
+        for need in sorted(self.needs - objective.offers, key=lambda need: need.value):
+            able = [s.__name__ for s in _concrete(Solver) if s.needs <= objective.offers]
+            raise IncompatibleSolverError(
+                f"{type(self).__name__} needs {need.value}; {objective.describe(need)} does not "
+                f"offer it. Use {', '.join(sorted(able))} or solver='auto'."
+            )
+
+    @final
+    def run(
+        self,
+        objective: Objective,
+        w: FloatArray,
+        *,
+        tol: float = 1e-7,
+        max_iter: int = 1000,
+        rng: np.random.Generator | None = None,
+        n_iter_no_change: int = 5,
+        horizon: int | None = None,
+        callbacks: Iterable[Callback] = (),
+        state: State | None = None,
+    ) -> Result:
+        """Minimise the objective from w.
+
+        Parameters
+        ----------
+        objective : Objective
+            Function to minimise.
+        w : array of shape (n_params,)
+            Start, in the objective's coordinates.
+        tol : float
+            Stop when the estimate of (F(w) - min F) / |F(w)| is at most tol.
+        max_iter : int
+            Most iterations.
+        rng : numpy.random.Generator, optional
+            Source of randomness of stochastic solvers.
+        n_iter_no_change : int
+            Iterations without improvement before a stochastic solver counts as stalled.
+        horizon : int, optional
+            Iterations that a learning-rate schedule plans for; by default max_iter.
+        callbacks : iterable of callables
+            Each gets an `Iteration`; one that returns True ends the run.
+        state : State, optional
+            State of an earlier run to continue.
+
+        Returns
+        -------
+        Result
+        """
+        self.check(objective)
+        rng = np.random.default_rng(0) if rng is None else rng
+        settings = Run(rng, tol, n_iter_no_change, max_iter if horizon is None else horizon)
+        callbacks = tuple(callbacks)
+        history, started, n_iter = History(), time.perf_counter(), 0
+        passes_before = objective.passes
+        status = Status.MAX_ITER
+        # Overflow is not a warning here: it ends the run with an error that says what to change.
+        with np.errstate(over="ignore", invalid="ignore"):
+            state = self.init(objective, w, settings) if state is None else state
+            floor = float(np.finfo(objective.dtype).eps) * abs(state.value)
+            for n_iter in range(1, max_iter + 1):
+                w, state = self.step(objective, w, state, settings)
+                self._check_finite(state, n_iter)
+                seconds = time.perf_counter() - started
+                history.append(state, seconds, objective.passes - passes_before)
+                wanted = [callback(Iteration(n_iter, w, state)) for callback in callbacks]
+                if state.gap <= tol * abs(state.value) + floor:
+                    status = Status.CONVERGED
+                elif any(wanted):
+                    status = Status.STOPPED
+                elif state.status is not None:
+                    status = state.status
+                else:
+                    continue
+                break
+            state = self.finish(objective, w, state)
+        return Result(w, state.value, state.gap, n_iter, status, history.arrays(), state)
+
+    def _check_finite(self, state: State, n_iter: int) -> None:
+        if np.isfinite(state.value):
+            return
+        raise DivergenceError(
+            f"{type(self).__name__} diverged: the objective became {state.value} in iteration "
+            f"{n_iter} with step size {state.step_size:.3g}. Lower learning_rate, clip the "
+            "gradient where the solver has clip=, or use solver='auto'."
+        )
+
+
+def _concrete(solver: type[Solver]) -> Iterator[type[Solver]]:
+    for subclass in solver.__subclasses__():
+        if not getattr(subclass, "__abstractmethods__", None):
+            yield subclass
+        yield from _concrete(subclass)
+
+
+def curvature_gap(gradient_norm: float, curvatures: Iterable[float]) -> float:
+    """Estimate F(w) - min F by |gradient|^2 / (2 mu), mu the least curvature met in recent steps."""
+    positive = [c for c in curvatures if c > 0.0]
+    return gradient_norm**2 / (2 * min(positive)) if positive else float("nan")
+
+
+def least_gap(*estimates: float) -> float:
+    """Take the smallest estimate that is a number."""
+    known = [gap for gap in estimates if gap == gap]
+    return min(known, default=float("nan"))

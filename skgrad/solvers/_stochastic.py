@@ -1,0 +1,224 @@
+"""The epoch loop that all mini-batch solvers share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+from typing import Any, ClassVar, final
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skgrad._typing import FloatArray
+from skgrad.objective import Objective
+from skgrad.schedules import Schedule, get_schedule
+from skgrad.solvers._base import Run, Solver, State, Status, least_gap
+
+# Updates of one epoch that batch_size="auto" aims at, and the bounds of a batch: smaller ones drown
+# in interpreter overhead, larger ones gain no accuracy per row.
+UPDATES_PER_EPOCH = 100
+BATCH_BOUNDS = (32, 1024)
+# An epoch counts as progress if it lowers the loss by this fraction.
+PROGRESS = 1e-5
+# The automatic rate is halved after this many epochs without progress, this many times at most.
+PATIENCE = 2
+MAX_HALVINGS = 20
+# Degree of polynomial-decay averaging: larger forgets the start faster.
+AVERAGING_DEGREE = 8.0
+
+Moments = tuple[FloatArray, ...]
+
+
+@dataclass(slots=True)
+class StochasticState(State):
+    """All that an epoch hands to the next.
+
+    ``iterate`` is the point that updates move; the parameters returned differ from it when averaging.
+    ``t`` counts updates, ``rate`` is the initial learning rate, halved ``n_halvings`` times.
+    """
+
+    iterate: FloatArray | None = None
+    moments: Moments = ()
+    t: int = 0
+    rate: float = float("nan")
+    n_halvings: int = 0
+    best: float = float("inf")
+    n_bad_epochs: int = 0
+
+
+class StochasticSolver(Solver):
+    """Base of solvers that update after every mini-batch.
+
+    A subclass says what one update is: `init_moments` and `update`. Batches, schedules, clipping,
+    proximal steps for non-smooth penalties, averaging, and the stop rule are here.
+    """
+
+    stochastic: ClassVar[bool] = True
+    acceptable_gap: ClassVar[float] = 1e-3
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), str, Schedule],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "shuffle": ["boolean"],
+        "clip": [Interval(Real, 0, None, closed="neither"), tuple, None],
+        "average": ["boolean"],
+    }
+    learning_rate: float | str | Schedule
+    batch_size: int | str
+    shuffle: bool
+    clip: float | tuple[str, float] | None
+    average: bool
+
+    @abstractmethod
+    def init_moments(self, w: FloatArray) -> Moments:
+        """Build what an update remembers of earlier gradients."""
+
+    @abstractmethod
+    def update(
+        self, gradient: FloatArray, moments: Moments, t: int, learning_rate: float
+    ) -> tuple[FloatArray, float | FloatArray, Moments]:
+        """Compute displacement, step size (per coordinate for adaptive methods) and new moments.
+
+        The step size goes into the proximal operator: with a scalar there, adaptive methods would
+        settle at a point that is not the minimum.
+        """
+
+    @abstractmethod
+    def automatic_rate(self, objective: Objective, gradient: FloatArray, batch_size: int) -> float:
+        """Derive a learning rate from the objective's smoothness."""
+
+    @final
+    def init(self, objective: Objective, w: FloatArray, run: Run) -> StochasticState:
+        """Resolve the learning rate."""
+        _clipping(self.clip)
+        initial = get_schedule(self.learning_rate).initial
+        value, gradient = objective.value_and_gradient(w)
+        value += objective.nonsmooth_value(w)
+        batch_size = self._batch_size(objective)
+        rate = (
+            self.automatic_rate(objective, gradient, batch_size)
+            if isinstance(initial, str)
+            else float(initial)
+        )
+        return StochasticState(value, iterate=w, moments=self.init_moments(w), rate=rate)
+
+    @final
+    def step(
+        self, objective: Objective, w: FloatArray, state: StochasticState, run: Run
+    ) -> tuple[FloatArray, StochasticState]:
+        """Pass over the data once."""
+        assert state.iterate is not None
+        schedule = get_schedule(self.learning_rate)
+        batch_size = self._batch_size(objective)
+        n_batches = -(-objective.n_samples // batch_size)
+        clip = _clipping(self.clip)
+        iterate, average, moments, t = state.iterate, w, state.moments, state.t
+        total, mean_gradient, learning_rate = 0.0, np.zeros_like(w), 0.0
+        for batch in objective.batches(batch_size, run.rng, shuffle=self.shuffle):
+            value, gradient = objective.value_and_gradient(iterate, batch)
+            total += value
+            mean_gradient += gradient
+            learning_rate = schedule.rate(state.rate, t / n_batches, run.horizon)
+            t += 1
+            displacement, step_size, moments = self.update(
+                clip(gradient), moments, t, learning_rate
+            )
+            iterate = objective.prox(iterate + displacement, step_size)
+            if self.average:
+                average = average + (AVERAGING_DEGREE + 1) / (t + AVERAGING_DEGREE) * (
+                    iterate - average
+                )
+        result = average if self.average else iterate
+        progress = replace(
+            state,
+            value=total / n_batches + objective.nonsmooth_value(result),
+            gradient_norm=float(np.linalg.norm(mean_gradient)) / n_batches,
+            step_size=learning_rate,
+            gap=float("nan"),
+            status=None,
+            iterate=iterate,
+            moments=moments,
+            t=t,
+        )
+        return result, self._watch(objective, result, progress, schedule, run)
+
+    @final
+    def finish(self, objective: Objective, w: FloatArray, state: State) -> State:
+        """Evaluate the objective at the returned parameters: epochs only see running means."""
+        value, gap, norm = _evaluate(objective, w)
+        return replace(state, value=value, gap=gap, gradient_norm=norm)
+
+    def _batch_size(self, objective: Objective) -> int:
+        if not isinstance(self.batch_size, str):
+            return min(int(self.batch_size), objective.n_samples)
+        low, high = BATCH_BOUNDS
+        return min(max(low, min(high, objective.n_samples // UPDATES_PER_EPOCH)), objective.n_samples)
+
+    def _watch(
+        self, objective: Objective, w: FloatArray, state: StochasticState, schedule: Schedule, run: Run
+    ) -> StochasticState:
+        """Halve an automatic rate on a plateau; end the run when there is nothing left to gain."""
+        if state.value < state.best - PROGRESS * abs(state.best):
+            return replace(state, best=state.value, n_bad_epochs=0)
+        state = replace(state, best=min(state.best, state.value), n_bad_epochs=state.n_bad_epochs + 1)
+        if self.learning_rate != "auto":
+            stalled = state.n_bad_epochs >= run.n_iter_no_change
+            return replace(state, status=Status.STALLED) if stalled else state
+        if state.n_bad_epochs < PATIENCE:
+            return state
+        _, gap, _ = _evaluate(objective, w)
+        status = Status.STALLED if state.n_halvings >= MAX_HALVINGS else None
+        return replace(
+            state, gap=gap, rate=0.5 * state.rate, n_halvings=state.n_halvings + 1,
+            n_bad_epochs=0, status=status,
+        )  # fmt: skip
+
+
+def _evaluate(objective: Objective, w: FloatArray) -> tuple[float, float, float]:
+    value, gradient = objective.value_and_gradient(w)
+    value += objective.nonsmooth_value(w)
+    gap = objective.gradient_gap(w, gradient)
+    if gap != gap:
+        gap = objective.duality_gap(w)
+    return value, least_gap(gap), float(np.linalg.norm(gradient))
+
+
+def _clipping(clip: float | tuple[str, float] | None) -> Any:
+    """Build the function that limits a gradient by norm or by value."""
+    if clip is None:
+        return lambda gradient: gradient
+    kind, limit = clip if isinstance(clip, tuple) and len(clip) == 2 else ("norm", clip)
+    valid = isinstance(limit, Real) and float(limit) > 0
+    if kind not in ("norm", "value") or not valid:
+        raise ValueError(
+            f"clip={clip!r} is not understood. Use a positive number (largest norm of the gradient), "
+            "('norm', number), ('value', number) or None."
+        )
+    limit = float(limit)
+    if kind == "value":
+        return lambda gradient: np.clip(gradient, -limit, limit)
+
+    def by_norm(gradient: FloatArray) -> FloatArray:
+        norm = float(np.linalg.norm(gradient))
+        return gradient if norm <= limit else gradient * (limit / norm)
+
+    return by_norm
+
+
+def batch_smoothness(objective: Objective, batch_size: int) -> float:
+    """Bound the curvature that mini-batches see (Gower et al. 2019, proposition 3.8).
+
+    Interpolates between a row's curvature (batches of one) and the mean's (all rows).
+    """
+    n = objective.n_samples
+    bounds = objective.smoothness()
+    if batch_size >= n:
+        return bounds.mean
+    share = (n - batch_size) / (batch_size * (n - 1.0))
+    return (1.0 - share) * bounds.mean + share * bounds.row
+
+
+def displacement_scale(objective: Objective, gradient: FloatArray) -> float:
+    """Guess how far a coordinate has to move: the largest one-dimensional Newton step."""
+    largest = float(np.abs(gradient).max(initial=0.0))
+    return largest / objective.coordinate_curvature() if largest > 0 else 1.0

@@ -1,0 +1,136 @@
+"""Limited-memory BFGS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from skgrad._typing import FloatArray
+from skgrad.objective import Capability, Objective
+from skgrad.solvers._base import Run, Solver, State, Status, curvature_gap, least_gap
+from skgrad.solvers._line_search import Trial, along, strong_wolfe
+
+Pair = tuple[FloatArray, FloatArray, float]  # displacement s, change of gradient y, their product
+
+
+@dataclass(slots=True)
+class LBFGSState(State):
+    """Gradient at w and the pairs that make up the inverse Hessian, oldest first."""
+
+    gradient: FloatArray | None = None
+    pairs: tuple[Pair, ...] = ()
+
+
+class LBFGS(Solver):
+    r"""Limited-memory quasi-Newton method of Broyden, Fletcher, Goldfarb and Shanno.
+
+    .. math:: w_{t+1} = w_t - \eta_t H_t \nabla F(w_t)
+
+    where :math:`H_t` is built from the last `memory` displacements and changes of the gradient, and
+    :math:`\eta_t` satisfies the strong Wolfe conditions. Runs in the precision of the data.
+
+    Parameters
+    ----------
+    memory : int, default=10
+        Number of pairs kept.
+    learning_rate : float, default=1.0
+        First trial step of every line search (1 is the quasi-Newton step).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from skgrad import LogisticRegression
+    >>> X, y = load_breast_cancer(return_X_y=True)  # columns of very different scales
+    >>> LogisticRegression(solver="lbfgs").fit(X, y).converged_
+    True
+
+    References
+    ----------
+    J. Nocedal and S. Wright (2006). Numerical Optimization, 2nd edition, algorithms 7.4 and 7.5.
+    """
+
+    name = "lbfgs"
+    needs: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.SMOOTH_LOSS, Capability.SMOOTH_PENALTY}
+    )
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "memory": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(self, memory: int = 10, *, learning_rate: float = 1.0) -> None:
+        self.memory = memory
+        self.learning_rate = learning_rate
+
+    def init(self, objective: Objective, w: FloatArray, run: Run) -> LBFGSState:
+        """Evaluate the start."""
+        value, gradient = objective.value_and_gradient(w)
+        norm = float(np.linalg.norm(gradient))
+        return LBFGSState(value, norm, gap=objective.gradient_gap(w, gradient), gradient=gradient)
+
+    def step(
+        self, objective: Objective, w: FloatArray, state: LBFGSState, run: Run
+    ) -> tuple[FloatArray, LBFGSState]:
+        """Search along the quasi-Newton direction; on failure once more along the gradient."""
+        assert state.gradient is not None
+        pairs = state.pairs
+        direction = -inverse_hessian_product(pairs, state.gradient)
+        trial = self._search(objective, w, state, direction, bool(pairs))
+        if trial is None and pairs:
+            pairs = ()
+            trial = self._search(objective, w, state, -state.gradient, False)
+        if trial is None:
+            return w, replace(state, status=Status.PRECISION)
+        return trial.w, self._advance(objective, w, trial, state.gradient, pairs)
+
+    def _search(
+        self, objective: Objective, w: FloatArray, state: LBFGSState, d: FloatArray, scaled: bool
+    ) -> Trial | None:
+        assert state.gradient is not None
+        slope = float(state.gradient @ d)
+        if not slope < 0:
+            return None
+        # Without curvature pairs the direction has no natural length: move by one unit at most.
+        first = 1.0 if scaled else min(1.0, 1.0 / state.gradient_norm)
+        start = Trial(0.0, state.value, slope, state.gradient, w)
+        evaluate = along(objective.value_and_gradient, w, d)
+        return strong_wolfe(evaluate, start, first * float(self.learning_rate))
+
+    def _advance(
+        self, objective: Objective, w: FloatArray, trial: Trial, gradient: FloatArray,
+        pairs: tuple[Pair, ...],
+    ) -> LBFGSState:  # fmt: skip
+        s, y = trial.w - w, trial.gradient - gradient
+        product = float(s @ y)
+        eps = float(np.finfo(y.dtype).eps)
+        # The Wolfe conditions make s'y positive; skip a pair whose sign is rounding.
+        if product > eps * float(np.linalg.norm(s)) * float(np.linalg.norm(y)):
+            pairs = (*pairs, (s, y, product))[-self.memory :]
+        norm = float(np.linalg.norm(trial.gradient))
+        gap = objective.gradient_gap(trial.w, trial.gradient)
+        curvatures = (product / float(s @ s) for s, _, product in pairs)
+        gap = least_gap(gap, curvature_gap(norm, curvatures))
+        return LBFGSState(
+            trial.value, norm, trial.step, gap, gradient=trial.gradient, pairs=pairs
+        )
+
+
+def inverse_hessian_product(pairs: tuple[Pair, ...], gradient: FloatArray) -> FloatArray:
+    """Multiply by the quasi-Newton inverse Hessian with the two-loop recursion (algorithm 7.4)."""
+    if not pairs:
+        return gradient.copy()
+    q = gradient.copy()
+    coefficients = []
+    for s, y, product in reversed(pairs):
+        a = float(s @ q) / product
+        coefficients.append(a)
+        q -= a * y
+    _, y, product = pairs[-1]
+    q *= product / float(y @ y)
+    for (s, y, product), a in zip(pairs, reversed(coefficients), strict=True):
+        q += (a - float(y @ q) / product) * s
+    return q
