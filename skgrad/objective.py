@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from skgrad._typing import FloatArray, Matrix
-from skgrad.linalg import column_moments, row_blocks, squared_row_norms, take_rows
+from skgrad._typing import Array, FloatArray, Matrix
+from skgrad.linalg import column_moments, density
 from skgrad.losses import Loss, MoreauEnvelope
-from skgrad.models import LinearModel, Standardization
+from skgrad.models import LinearModel, Standardization, StandardizedMatrix
 from skgrad.penalties import NoPenalty, Penalty
+from skgrad.rows import Batch, RowSum
 
-# Rows that estimate the largest eigenvalue of X'X / n. The estimate is within a few per cent for
-# spectra that matter (a dominant direction), and the automatic step keeps a factor of two in hand.
+# Rows that estimate the largest eigenvalue of A'A / n. The estimate is within a few per cent for
+# spectra that matter (a dominant direction); who relies on it keeps a margin.
 SPECTRUM_ROWS = 2000
 POWER_ITERATIONS = 12
 # The intercept's curvature may be this much below the loss's largest: half its inverse.
@@ -28,21 +29,11 @@ class Capability(Enum):
     SMOOTH_LOSS = "a smooth loss"
     SMOOTH_PENALTY = "a smooth penalty"
     LOSS_PROX = "a loss with a proximal operator"
-
-
-class Batch(NamedTuple):
-    """Rows of the data. Opaque to solvers."""
-
-    X: Matrix
-    y: Any
-    weight: FloatArray | None
+    PIECEWISE_LINEAR_LOSS = "a piecewise linear loss"
 
 
 class Smoothness(NamedTuple):
-    """Curvature bounds of an objective.
-
-    ``mean`` bounds the Hessian of the whole objective, ``row`` the Hessian of any single row's term.
-    """
+    """Curvature bounds: ``mean`` of the whole objective, ``row`` of any single row's term."""
 
     mean: float
     row: float
@@ -95,7 +86,7 @@ class Objective:
         loss: Loss,
         penalty: Penalty,
         X: Matrix,
-        y: Any,
+        y: Array,
         sample_weight: FloatArray | None = None,
         *,
         total_weight: float | None = None,
@@ -103,16 +94,16 @@ class Objective:
     ) -> None:
         self.model, self.loss, self.penalty = model, loss, penalty
         self.n_samples, self.n_outputs = X.shape[0], model.n_outputs
-        self.n_params, self.dtype = model.n_params, X.dtype
+        self.n_params, self.dtype, self.density = model.n_params, X.dtype, density(X)
         self.passes = 0.0
         weight = None
         if sample_weight is not None:
             total = float(sample_weight.sum()) if total_weight is None else total_weight
             weight = (sample_weight / total).astype(X.dtype, copy=False)
-        self._data = Batch(X, y, weight)
-        slices = list(row_blocks(X))
-        self._blocks = [self._data] if len(slices) == 1 else [self._rows(s) for s in slices]
-        self.standardization = standardization or self._standardize()
+        self._loss_curvature = _loss_curvature(loss, y, weight, model.n_outputs)
+        self.standardization = standardization or self._standardize(X, weight)
+        A = StandardizedMatrix.build(X, self.standardization, intercept=model.fit_intercept)
+        self._rows = RowSum.of(X, Batch(A, y, weight))
 
     # -- facts that solvers ask for ------------------------------------------------------------
 
@@ -123,6 +114,7 @@ class Objective:
             Capability.SMOOTH_LOSS: self.loss.smooth,
             Capability.SMOOTH_PENALTY: self.penalty.smooth,
             Capability.LOSS_PROX: self.loss.has_prox,
+            Capability.PIECEWISE_LINEAR_LOSS: self.loss.piecewise_linear,
         }
         return frozenset(capability for capability, holds in facts.items() if holds)
 
@@ -147,109 +139,84 @@ class Objective:
         """Order of the largest diagonal block of the Hessian."""
         return self.n_params if self.loss.coupled else self.model.row_length
 
+    @property
+    def coordinate_curvature(self) -> float:
+        """Typical curvature along a coordinate: all standardised columns have the loss's."""
+        return self._loss_curvature
+
     def smoothness(self) -> Smoothness:
         """Bound the curvature of the whole objective and of single rows, for automatic steps."""
-        curvature = self._loss_curvature()
-        X, _, weight = self._data
-        scaling = self.standardization
-        norms = squared_row_norms(X, scaling.center, scaling.scale) + self.model.fit_intercept
+        A, _, weight = self._rows.data
         share = 1.0 if weight is None else weight.max(axis=1) * self.n_samples
         penalty = 0.0
         if self.penalty.smooth:
-            penalty = float(self.penalty.strong_convexity * np.max(scaling.scale, initial=0.0) ** 2)
-        mean = curvature * self._largest_eigenvalue() + penalty
-        return Smoothness(mean, max(mean, curvature * float(np.max(norms * share)) + penalty))
+            largest_scale = float(self.standardization.scale.max(initial=0.0))
+            penalty = self.penalty.strong_convexity * largest_scale**2
+        mean = self._loss_curvature * self._largest_eigenvalue() + penalty
+        row = self._loss_curvature * float(np.max(A.squared_row_norms() * share)) + penalty
+        return Smoothness(mean, max(mean, row))
 
-    def coordinate_curvature(self) -> float:
-        """Typical curvature along one coordinate: standardised columns all have the loss's."""
-        return self._loss_curvature()
+    def _largest_eigenvalue(self) -> float:
+        """Estimate the largest eigenvalue of A'A / n by power iteration on some of the rows."""
+        step = max(1, self.n_samples // SPECTRUM_ROWS)
+        A, _, weight = self._rows.data.take(slice(0, self.n_samples, step))
+        share = np.ones((A.n_samples, 1)) if weight is None else weight.mean(axis=1, keepdims=True)
+        share = (share / share.sum()).astype(self.dtype)
+        v = np.random.default_rng(0).standard_normal((1, self.model.row_length)).astype(self.dtype)
+        norm = float(np.linalg.norm(v))
+        for _ in range(POWER_ITERATIONS):
+            v = A.rmatmul(share * A.matmul(v / norm))
+            norm = float(np.linalg.norm(v))
+            if norm == 0.0:
+                return 1.0
+        return norm
 
     # -- coordinates ------------------------------------------------------------------------------
 
     def start(self) -> FloatArray:
         """Best constant prediction as a parameter vector: zero coefficients, fitted intercept."""
-        model = self.model
-        coef = np.zeros((model.n_outputs, model.n_features), dtype=self.dtype)
-        if not model.fit_intercept:
-            return coef.ravel()
-        _, y, weight = self._data
-        row_weight = None if weight is None else weight.max(axis=1)
-        intercept = self.loss.constant(y, row_weight, n_outputs=model.n_outputs)
-        return model.pack(coef, np.asarray(intercept, dtype=self.dtype))
+        w = np.zeros(self.n_params, dtype=self.dtype)
+        if self.model.fit_intercept:
+            _, y, weight = self._rows.data
+            constant = _constant(self.loss, y, weight, self.n_outputs)
+            self.model.rows(w)[:, self.model.n_features] = constant
+        return w
 
     def to_user(self, w: FloatArray) -> FloatArray:
         """Map parameters from standardised coordinates to the user's."""
-        return self.standardization.to_user(w)
+        return self.standardization.to_user(self.model.rows(w)).ravel()
 
     def from_user(self, w: FloatArray) -> FloatArray:
         """Map the user's parameters to standardised coordinates."""
-        return self.standardization.from_user(w)
+        return self.standardization.from_user(self.model.rows(w)).ravel()
 
-    def _standardize(self) -> Standardization:
-        """Centre columns and scale each to unit curvature of loss plus penalty.
+    def _standardize(self, X: Matrix, weight: FloatArray | None) -> Standardization:
+        """Centre columns and scale each to the loss's curvature, penalty included.
 
         The penalty counts: with 1/std alone, a column of tiny scale under a strong L2 penalty would
         get a huge curvature in the new coordinates.
         """
-        X, _, weight = self._data
         row_weight = None if weight is None else weight.mean(axis=1, dtype=np.float64)
-        centered = self.model.fit_intercept
-        mean, variance = column_moments(X, row_weight, centered=centered)
-        eps = float(np.finfo(X.dtype).eps)
-        # A constant column deviates from its mean by rounding only.
-        constant = variance <= (10 * eps * mean) ** 2
+        mean, variance = column_moments(X, row_weight, centered=self.model.fit_intercept)
         ridge = self.penalty.strong_convexity if self.penalty.smooth else 0.0
-        curvature = variance + ridge / self._loss_curvature()
-        scale = np.where(constant, 0.0, 1.0 / np.sqrt(np.where(constant, 1.0, curvature)))
+        # A constant column deviates from its mean by rounding only.
+        constant = variance <= (10 * float(np.finfo(X.dtype).eps) * mean) ** 2
+        variance += ridge / self._loss_curvature
+        variance[constant] = np.inf
+        scale = 1.0 / np.sqrt(variance)
         if not self.penalty.separable:
-            scale = (scale > 0).astype(scale.dtype)
-        return Standardization(self.model, mean.astype(X.dtype), scale.astype(X.dtype))
+            scale[~constant] = 1.0
+        return Standardization(mean.astype(X.dtype), scale.astype(X.dtype))
 
-    def _loss_curvature(self) -> float:
-        """Bound the loss's second derivative; where none exists, take gradient^2 / value at start.
-
-        For a piecewise linear loss that ratio is the curvature of its smoothing over the width of
-        the data (hinge 1, absolute error 1 / mean deviation), for the Poisson loss about its mean.
-        """
-        if np.isfinite(self.loss.max_curvature):
-            return self.loss.max_curvature
-        _, y, weight = self._data
-        row_weight = None if weight is None else weight.max(axis=1)
-        raw = np.broadcast_to(
-            self.loss.constant(y, row_weight, n_outputs=self.model.n_outputs).astype(self.dtype),
-            (self.n_samples, self.model.n_outputs),
-        )
-        value, gradient = self.loss.value_and_gradient(y, raw)
-        squares = float(np.sum(gradient**2, dtype=np.float64))
-        total = float(np.sum(value, dtype=np.float64))
-        return squares / total if squares > 0 and total > 0 else 1.0
-
-    def _largest_eigenvalue(self) -> float:
-        """Estimate the largest eigenvalue of the standardised X'X / n by power iteration."""
-        step = max(1, self.n_samples // SPECTRUM_ROWS)
-        X = take_rows(self._data.X, np.arange(0, self.n_samples, step))
-        weight = None if self._data.weight is None else self._data.weight[::step].mean(axis=1)
-        weight = np.full(X.shape[0], 1 / X.shape[0]) if weight is None else weight / weight.sum()
-        model = LinearModel(self.model.n_features, 1, self.model.fit_intercept)
-        scaling = Standardization(model, self.standardization.center, self.standardization.scale)
-        v = np.random.default_rng(0).standard_normal(model.n_params).astype(self.dtype)
-        norm = 1.0
-        for _ in range(POWER_ITERATIONS):
-            raw = model.forward(scaling.to_user(v / np.linalg.norm(v)), X)
-            v = scaling.gradient(model.backward(X, (weight[:, None] * raw).astype(self.dtype)))
-            norm = float(np.linalg.norm(v))
-            if norm == 0.0:
-                return float(self.model.fit_intercept) or 1.0
-        return norm
+    def _user_coef(self, w: FloatArray) -> FloatArray:
+        return self.model.coef(w) * self.standardization.scale
 
     # -- values and derivatives -------------------------------------------------------------------
 
     def value(self, w: FloatArray) -> float:
         """Compute F(w)."""
-        user = self.to_user(w)
         self.passes += 1.0
-        total = sum(self._block_value(block, user) for block in self._blocks)
-        return total + self.penalty.value(self.model.coef(user))
+        return self._rows.reduce(self._value, w) + self.penalty_value(w)
 
     def value_and_gradient(
         self, w: FloatArray, batch: Batch | None = None
@@ -258,67 +225,62 @@ class Objective:
 
         On a batch both are unbiased estimates: the loss terms are multiplied by n_samples / n_batch.
         """
-        user = self.to_user(w)
         if batch is None:
             self.passes += 1.0
-            value, gradient = self._reduce(self._block_value_and_gradient, user)
+            value, gradient = self._rows.reduce(self._value_and_gradient, w)
+            gradient = gradient.astype(self.dtype, copy=False)
         else:
-            factor = self.n_samples / len(batch.y)
+            factor = self.n_samples / batch.A.n_samples
             self.passes += 1.0 / factor
-            value, gradient = self._block_value_and_gradient(batch, user)
-            value, gradient = factor * value, factor * gradient
+            value, gradient = self._value_and_gradient(batch, w)
+            value *= factor
+            gradient *= factor
         if self.penalty.smooth:
-            coef = self.model.coef(user)
+            coef = self._user_coef(w)
             value += self.penalty.value(coef)
-            self.model.coef(gradient)[...] += self.penalty.gradient(coef)
-        return value, self.standardization.gradient(gradient)
+            slope = self.penalty.gradient(coef)
+            slope *= self.standardization.scale
+            self.model.coef(gradient)[...] += slope
+        return value, gradient
 
     def nonsmooth_value(self, w: FloatArray) -> float:
         """Compute the part of F that `value_and_gradient` leaves out (zero for smooth penalties)."""
-        if self.penalty.smooth:
-            return 0.0
-        return self.penalty.value(self.model.coef(self.to_user(w)))
+        return 0.0 if self.penalty.smooth else self.penalty_value(w)
 
     def prox(self, w: FloatArray, step_size: float | FloatArray) -> FloatArray:
-        """Apply the proximal operator of the non-smooth penalty; step_size may be an array like w."""
+        """Apply the proximal operator of a non-smooth penalty; step_size may be an array like w."""
         if self.penalty.smooth:
             return w
         scale = self.standardization.scale
-        steps = step_size if isinstance(step_size, float) else self.model.coef(step_size)
+        steps = self.model.coef(step_size) if isinstance(step_size, np.ndarray) else step_size
         moved = w.copy()
-        coef = self.penalty.prox(self.model.coef(w) * scale, steps * scale**2)
-        self.model.coef(moved)[...] = coef / np.where(scale > 0, scale, 1.0)
+        coef = self.penalty.prox(self._user_coef(w), steps * scale**2)
+        self.model.coef(moved)[...] = coef * self.standardization.inverse_scale
         return moved
 
     def hessian(self, w: FloatArray) -> FloatArray:
         """Compute the diagonal blocks of the smooth part's Hessian, (n_blocks, size, size)."""
-        user = self.to_user(w)
         self.passes += 1.0
-        total = self._block_hessian(self._blocks[0], user)
-        for block in self._blocks[1:]:
-            total += self._block_hessian(block, user)
-        scale = self.standardization.scale_per_output
-        repeats = total.shape[-1] // len(scale)
-        scale = np.tile(scale, repeats)
-        total *= scale[:, None] * scale
+        return self._add_penalty_curvature(self._rows.reduce(self._hessian, w), w)
+
+    def _add_penalty_curvature(self, blocks: FloatArray, w: FloatArray) -> FloatArray:
         if self.penalty.smooth:
-            diagonal = np.einsum("bii->bi", total)
-            penalty = np.zeros(self.n_params, dtype=self.dtype)
-            coef = self.model.coef(user)
-            self.model.coef(penalty)[...] = self.penalty.curvature(coef)
-            penalty = penalty.reshape(-1, total.shape[-1])[: len(total)]
-            diagonal += penalty * scale**2
-        return total
+            penalty = np.zeros(self.n_params, dtype=blocks.dtype)
+            curvature = self.penalty.curvature(self._user_coef(w))
+            self.model.coef(penalty)[...] = curvature * self.standardization.scale**2
+            # A block shared by all outputs takes the curvature of the first: they are all alike.
+            diagonal = np.einsum("bii->bi", blocks)
+            diagonal += penalty.reshape(-1, blocks.shape[-1])[: len(blocks)]
+        return blocks
 
     def hess_vec(self, w: FloatArray, v: FloatArray) -> FloatArray:
         """Compute the product of the smooth part's Hessian with v."""
-        user, direction = self.to_user(w), self.to_user(v)
         self.passes += 1.0
-        total = sum(self._block_hess_vec(block, user, direction) for block in self._blocks)
+        product: FloatArray = self._rows.reduce(self._hess_vec, w, v)
         if self.penalty.smooth:
-            curvature = self.penalty.curvature(self.model.coef(user))
-            self.model.coef(total)[...] += curvature * self.model.coef(direction)
-        return self.standardization.gradient(total)
+            curvature = self.penalty.curvature(self._user_coef(w)) * self.standardization.scale**2
+            self.model.coef(product)[...] += curvature * self.model.coef(v)
+        return product.astype(self.dtype, copy=False)
 
     # -- how far from the optimum -----------------------------------------------------------------
 
@@ -332,18 +294,16 @@ class Objective:
         mu = self.penalty.strong_convexity
         if mu == 0.0 or not self.loss.smooth:
             return float("nan")
-        scale = self.standardization.scale
-        inverse = 1.0 / np.where(scale > 0, scale, np.inf)
-        slope = self.model.coef(gradient) * inverse
+        slope = self.model.coef(gradient) * self.standardization.inverse_scale
         if not self.penalty.smooth:
-            coef = self.model.coef(self.to_user(w))
-            slope = self.penalty.minimum_norm_subgradient(coef, slope)
+            slope = self.penalty.minimum_norm_subgradient(self._user_coef(w), slope)
+        gap = float(np.vdot(slope, slope)) / (2 * mu)
+        if not self.model.fit_intercept:
+            return gap
         free = self.model.intercept(gradient)
         if self.loss.continuous_curvature:
-            share = INTERCEPT_MARGIN * float(free @ free) / self._loss_curvature()
-        else:
-            share = float(np.abs(free * self.model.intercept(w)).sum())
-        return float(np.vdot(slope, slope)) / (2 * mu) + share
+            return gap + INTERCEPT_MARGIN * float(free @ free) / self._loss_curvature
+        return gap + float(np.abs(free * self.model.intercept(w)).sum())
 
     def duality_gap(self, w: FloatArray, multipliers: FloatArray | None = None) -> float:
         r"""Compute the Fenchel duality gap of w and dual variables, one per row and output.
@@ -358,124 +318,133 @@ class Objective:
         unpenalised = isinstance(self.penalty, NoPenalty)
         if unpenalised and multipliers is None:
             return float("nan")
-        X, y, weight = self._data
-        user = self.to_user(w)
         self.passes += 1.0
-        raw = self.model.forward(user, X)
+        A, y, weight = self._rows.data
+        raw = self.model.forward(w, A)
         theta = self.loss.gradient(y, raw) if multipliers is None else multipliers
-        weighted = theta / self.n_samples if weight is None else theta * weight
-        pulled = self.standardization.gradient(self.model.backward(X, weighted))
-        scale = self.standardization.scale
-        dual = self.model.coef(pulled) / np.where(scale > 0, scale, np.inf)
-        coef = self.model.coef(user)
-        shrink = 1.0 if unpenalised else self.penalty.dual_scaling(-dual)
+        pulled = self.model.backward(A, self._weighted(theta, weight))
+        dual = -self.model.coef(pulled) * self.standardization.inverse_scale
+        coef = self._user_coef(w)
+        shrink = 1.0 if unpenalised else self.penalty.dual_scaling(dual)
         residual = float(np.abs(self.model.intercept(pulled) * self.model.intercept(w)).sum())
-        if unpenalised:
-            residual += abs(float(np.vdot(dual, coef)))
-            conjugate = 0.0
-        else:
-            conjugate = self.penalty.conjugate(-shrink * dual)
-        primal = self._weighted_sum(self.loss.value(y, raw), weight) + self.penalty.value(coef)
-        dual_value = self._weighted_sum(self.loss.conjugate(y, shrink * theta), weight) + conjugate
-        return primal + dual_value + shrink * residual
+        residual += abs(float(np.vdot(dual, coef))) if unpenalised else 0.0
+        primal = self._sum(self.loss.value(y, raw), weight) + self.penalty.value(coef)
+        conjugate = 0.0 if unpenalised else self.penalty.conjugate(shrink * dual)
+        conjugate += self._sum(self.loss.conjugate(y, shrink * theta), weight)
+        return primal + conjugate + shrink * residual
 
     # -- other views of the same data ---------------------------------------------------------
 
     def batches(
         self, batch_size: int, rng: np.random.Generator, *, shuffle: bool
     ) -> Iterator[Batch | None]:
-        """Yield the rows once, in batches; rows are gathered a cache block at a time."""
-        if batch_size >= self.n_samples:
-            yield None
-            return
-        order = rng.permutation(self.n_samples) if shuffle else None
-        longest = max(1, self.n_samples // len(self._blocks))
-        chunk = max(1, longest // batch_size) * batch_size
-        for start in range(0, self.n_samples, chunk):
-            stop = min(start + chunk, self.n_samples)
-            rows = slice(start, stop) if order is None else order[start:stop]
-            gathered = self._rows(rows)
-            for first in range(0, stop - start, batch_size):
-                last = min(first + batch_size, stop - start)
-                yield _slice(gathered, slice(first, last))
+        """Yield every row once, in batches that `value_and_gradient` takes."""
+        return self._rows.batches(batch_size, rng, shuffle=shuffle)
 
     def smoothed(self, width: float, multipliers: FloatArray) -> Objective:
         """Replace the loss by its Moreau envelope at shifted predictions (augmented Lagrangian)."""
-        X, y, weight = self._data
         envelope = MoreauEnvelope(self.loss, width)
         smoothed = Objective.__new__(Objective)
         smoothed.__dict__.update(self.__dict__)
-        smoothed.loss = envelope
-        smoothed._data = Batch(X, envelope.shifted_target(y, width * multipliers), weight)
-        slices = list(row_blocks(X))
-        single = len(slices) == 1
-        smoothed._blocks = [smoothed._data] if single else [smoothed._rows(s) for s in slices]
+        smoothed.loss, smoothed._loss_curvature = envelope, envelope.max_curvature
+        targets = envelope.shifted_target(self._rows.data.y, width * multipliers)
+        smoothed._rows = self._rows.with_targets(targets)
         return smoothed
+
+    def hinges(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Write a piecewise linear loss, weights included, as a sum of hinges (see `Loss.hinges`)."""
+        _, y, weight = self._rows.data
+        sign, offset, cost = self.loss.hinges(y)
+        return sign, offset, self._weighted(cost, weight)
+
+    def forward(self, w: FloatArray) -> FloatArray:
+        """Compute the raw predictions, (n_samples, n_outputs)."""
+        self.passes += 0.5
+        return self.model.forward(w, self._rows.data.A)
+
+    def backward(self, theta: FloatArray) -> FloatArray:
+        """Multiply by the transpose of the linear map `forward`."""
+        self.passes += 0.5
+        return self.model.backward(self._rows.data.A, theta)
+
+    def penalty_value(self, w: FloatArray) -> float:
+        """Compute the penalty."""
+        return self.penalty.value(self._user_coef(w))
+
+    def penalty_gradient(self, w: FloatArray) -> FloatArray:
+        """Compute the gradient of a smooth penalty in the coordinates of w."""
+        gradient = np.zeros_like(w)
+        slope = self.penalty.gradient(self._user_coef(w)) * self.standardization.scale
+        self.model.coef(gradient)[...] = slope
+        return gradient
+
+    def weighted_gram(self, w: FloatArray, weights: FloatArray) -> FloatArray:
+        """Compute the Hessian blocks as if the losses had these curvatures, (n_samples, n_outputs)."""
+        self.passes += 1.0
+        A = self._rows.data.A
+        return self._add_penalty_curvature(self.model.hessian(A, weights), w)
 
     def multipliers(self, w: FloatArray) -> FloatArray:
         """Compute the derivative of the loss in each row's raw prediction: the dual variables."""
-        X, y, _ = self._data
-        return self.loss.gradient(y, self.model.forward(self.to_user(w), X))
+        A, y, _ = self._rows.data
+        return self.loss.gradient(y, self.model.forward(w, A))
 
-    # -- sums over row blocks -----------------------------------------------------------------
+    # -- what a block of rows contributes -----------------------------------------------------
 
-    def _rows(self, rows: Any) -> Batch:
-        X, y, weight = self._data
-        return Batch(take_rows(X, rows), y[rows], None if weight is None else weight[rows])
-
-    def _reduce(
-        self, kernel: Callable[[Batch, FloatArray], tuple[float, FloatArray]], user: FloatArray
-    ) -> tuple[float, FloatArray]:
-        value, gradient = kernel(self._blocks[0], user)
-        if len(self._blocks) == 1:
-            return value, gradient
-        total = gradient.astype(np.float64)  # partial sums of float32 data add up in float64
-        for block in self._blocks[1:]:
-            block_value, block_gradient = kernel(block, user)
-            value += block_value
-            total += block_gradient
-        return value, total.astype(self.dtype, copy=False)
-
-    def _weighted_sum(self, values: FloatArray, weight: FloatArray | None) -> float:
+    def _sum(self, values: FloatArray, weight: FloatArray | None) -> float:
         if weight is None:
             return float(np.add.reduce(values, axis=None, dtype=np.float64)) / self.n_samples
         return float(np.add.reduce(values * weight, axis=None, dtype=np.float64))
 
-    def _weigh(self, gradient: FloatArray, weight: FloatArray | None) -> FloatArray:
-        if weight is None:
+    def _value(self, block: Batch, w: FloatArray) -> float:
+        raw = self.model.forward(w, block.A)
+        return self._sum(self.loss.value(block.y, raw), block.weight)
+
+    def _value_and_gradient(self, block: Batch, w: FloatArray) -> tuple[float, FloatArray]:
+        raw = self.model.forward(w, block.A)
+        values, slopes = self.loss.value_and_gradient(block.y, raw)
+        if block.weight is None:
+            gradient = self.model.backward(block.A, slopes)
             gradient *= 1.0 / self.n_samples
-            return gradient
-        return gradient * weight
+        else:
+            gradient = self.model.backward(block.A, slopes * block.weight)
+        return self._sum(values, block.weight), gradient
 
-    def _block_value(self, block: Batch, user: FloatArray) -> float:
-        raw = self.model.forward(user, block.X)
-        return self._weighted_sum(self.loss.value(block.y, raw), block.weight)
-
-    def _block_value_and_gradient(
-        self, block: Batch, user: FloatArray
-    ) -> tuple[float, FloatArray]:
-        raw = self.model.forward(user, block.X)
-        values, gradient = self.loss.value_and_gradient(block.y, raw)
-        gradient = self.model.backward(block.X, self._weigh(gradient, block.weight))
-        return self._weighted_sum(values, block.weight), gradient
-
-    def _block_hessian(self, block: Batch, user: FloatArray) -> FloatArray:
-        center = self.standardization.center
+    def _hessian(self, block: Batch, w: FloatArray) -> FloatArray:
         if self.loss.quadratic and block.weight is None:
-            return self.model.hessian(block.X, None, center) / self.n_samples
-        curvature = self.loss.curvature(block.y, self.model.forward(user, block.X))
-        weight = block.weight
-        if weight is not None and self.loss.coupled:
-            weight = weight[:, :, None]
-        return self.model.hessian(block.X, self._weigh(curvature, weight), center)
+            return self.model.hessian(block.A, None) / self.n_samples
+        curvature = self.loss.curvature(block.y, self.model.forward(w, block.A))
+        return self.model.hessian(block.A, self._weighted(curvature, block.weight))
 
-    def _block_hess_vec(self, block: Batch, user: FloatArray, v: FloatArray) -> FloatArray:
-        raw = self.model.forward(user, block.X)
-        direction = self.model.forward(v, block.X)
+    def _hess_vec(self, block: Batch, w: FloatArray, v: FloatArray) -> FloatArray:
+        raw, direction = self.model.forward(w, block.A), self.model.forward(v, block.A)
         product = self.loss.curvature_product(block.y, raw, direction)
-        return self.model.backward(block.X, self._weigh(product, block.weight))
+        return self.model.backward(block.A, self._weighted(product, block.weight))
+
+    def _weighted(self, terms: FloatArray, weight: FloatArray | None) -> FloatArray:
+        if weight is None:
+            return terms * (1.0 / self.n_samples)
+        coupled = terms.ndim == 3 and self.loss.coupled
+        return terms * (weight[:, :, None] if coupled else weight)
 
 
-def _slice(batch: Batch, rows: slice) -> Batch:
-    weight = None if batch.weight is None else batch.weight[rows]
-    return Batch(take_rows(batch.X, rows), batch.y[rows], weight)
+def _constant(
+    loss: Loss, y: Array, weight: FloatArray | None, n_outputs: int
+) -> FloatArray:
+    row_weight = None if weight is None else weight.max(axis=1)
+    return loss.constant(y, row_weight, n_outputs=n_outputs)
+
+
+def _loss_curvature(loss: Loss, y: Array, weight: FloatArray | None, n_outputs: int) -> float:
+    """Bound the loss's second derivative; where no bound exists, take gradient^2 / value at start.
+
+    For a piecewise linear loss that ratio is the curvature of its smoothing over the width of the
+    data (hinge 1, absolute error 1 / mean deviation); for the Poisson loss it is about the mean.
+    """
+    if np.isfinite(loss.max_curvature):
+        return loss.max_curvature
+    constant = _constant(loss, y, weight, n_outputs).astype(y.dtype)
+    value, gradient = loss.value_and_gradient(y, np.tile(constant, (len(y), 1)))
+    squares = float(np.sum(gradient**2, dtype=np.float64))
+    total = float(np.sum(value, dtype=np.float64))
+    return squares / total if squares > 0 and total > 0 else 1.0

@@ -21,6 +21,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from skgrad._parameters import Parameterized
 from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.callbacks import EarlyStopping
 from skgrad.linear_model._callbacks import SklearnCallbacks
@@ -42,7 +43,7 @@ class Stream:
     rng: np.random.Generator
 
 
-class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, BaseEstimator):
+class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
     """Base of the linear estimators.
 
     A subclass translates its parameters and targets into a `Problem` and stores the coefficients

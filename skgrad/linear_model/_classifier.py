@@ -12,7 +12,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._tags import Tags
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
-from sklearn.utils.validation import column_or_1d
 
 from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.linear_model._base import LinearEstimator
@@ -83,8 +82,8 @@ class LinearClassifier(LinearClassifierMixin, LinearEstimator):
     ) -> tuple[Matrix, IntArray, FloatArray | None, Array]:
         """Validate data; return X, integer codes of y, row weights, and the sorted classes."""
         X, y, weight = self._validate(X, y, sample_weight, first=first)
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
+        if y.dtype.kind in "fO":  # integers, booleans and strings are always labels
+            check_classification_targets(y)
         if first and classes is None:
             self.classes_, codes = np.unique(y, return_inverse=True)
         else:

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import column_or_1d
 
 from skgrad._typing import FloatArray
 from skgrad.linear_model._classifier import LinearClassifier
@@ -243,7 +242,7 @@ random_state
 
     def _problem(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Problem:
         X, y, weight = self._validate(X, y, sample_weight, first=first, y_numeric=True)
-        y = column_or_1d(y, warn=True).astype(X.dtype, copy=False)[:, None]
+        y = y.astype(X.dtype, copy=False)[:, None]
         squared = self.loss == "squared_epsilon_insensitive"
         loss = (SquaredEpsilonInsensitive if squared else EpsilonInsensitive)(self.epsilon)
         total = float(len(y) if weight is None else weight.sum())

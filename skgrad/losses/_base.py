@@ -34,6 +34,8 @@ class Loss(BaseEstimator, ABC):
         Whether the curvature is constant, so that one Newton step is exact.
     has_prox : bool
         Whether `prox` has a closed form.
+    piecewise_linear : bool
+        Whether the loss is a sum of `hinges`.
     continuous_curvature : bool
         Whether the curvature has no jumps, so that near the optimum it tells how far that is.
     target : {"continuous", "binary01", "sign", "class_index"}
@@ -53,6 +55,7 @@ class Loss(BaseEstimator, ABC):
     quadratic: ClassVar[bool] = False
     has_prox: ClassVar[bool] = False
     continuous_curvature: ClassVar[bool] = True
+    piecewise_linear: ClassVar[bool] = False
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
 
     @final
@@ -92,6 +95,16 @@ class Loss(BaseEstimator, ABC):
     def inverse_link(self, raw: FloatArray) -> FloatArray:
         """Map `raw` to the expected target; the identity, unless the loss has a link."""
         return raw
+
+    def hinges(self, y: Array) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Write a piecewise linear loss as sum_k cost_k max(sign_k z - offset_k, 0).
+
+        Returns
+        -------
+        sign, offset, cost : ndarrays that broadcast to (n_hinges, n_samples, n_outputs)
+            Signs are -1 or +1, costs positive.
+        """
+        raise NotImplementedError(f"The {self.name} loss is not piecewise linear.")
 
     def clip_dual(self, y: Array, dual: FloatArray) -> FloatArray:
         """Move dual points that rounding took out of the domain of `conjugate` to its border."""
@@ -161,3 +174,12 @@ class Loss(BaseEstimator, ABC):
 def border_tolerance(dual: FloatArray) -> float:
     """How far outside its domain a computed dual point may lie: 8 units of rounding."""
     return 8.0 * float(np.finfo(dual.dtype).eps)
+
+
+def two_sided(
+    y: Array, width: float, cost_above: float, cost_below: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Build the `hinges` of a loss that costs once raw leaves the tube y +- width."""
+    sign = np.array([1.0, -1.0], dtype=y.dtype)[:, None, None]
+    cost = np.array([cost_above, cost_below], dtype=y.dtype)[:, None, None]
+    return sign, sign * y + width, cost

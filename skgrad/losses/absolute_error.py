@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from skgrad._typing import Array, FloatArray
-from skgrad.losses._base import Loss, Target, border_tolerance
+from skgrad.losses._base import Loss, Target, border_tolerance, two_sided
 from skgrad.losses._statistics import weighted_median
 
 
@@ -31,6 +31,7 @@ class AbsoluteError(Loss):
     smooth: ClassVar[bool] = False
     target: ClassVar[Target] = "continuous"
     has_prox: ClassVar[bool] = True
+    piecewise_linear: ClassVar[bool] = True
 
     @property
     def max_curvature(self) -> float:
@@ -48,6 +49,9 @@ class AbsoluteError(Loss):
 
     def curvature(self, y: Array, raw: FloatArray) -> FloatArray:
         return np.zeros_like(raw)
+
+    def hinges(self, y: Array) -> tuple[FloatArray, FloatArray, FloatArray]:
+        return two_sided(y, 0.0, 1.0, 1.0)
 
     def clip_dual(self, y: Array, dual: FloatArray) -> FloatArray:
         clipped: FloatArray = dual.clip(-1.0, 1.0)

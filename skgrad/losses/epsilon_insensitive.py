@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from skgrad._typing import Array, FloatArray
-from skgrad.losses._base import Loss, Target, border_tolerance
+from skgrad.losses._base import Loss, Target, border_tolerance, two_sided
 from skgrad.losses._statistics import weighted_mean, weighted_median
 
 
@@ -51,6 +51,7 @@ class EpsilonInsensitive(Loss):
     smooth: ClassVar[bool] = False
     target: ClassVar[Target] = "continuous"
     has_prox: ClassVar[bool] = True
+    piecewise_linear: ClassVar[bool] = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "epsilon": [Interval(Real, 0, None, closed="left")]
     }
@@ -74,6 +75,9 @@ class EpsilonInsensitive(Loss):
 
     def curvature(self, y: Array, raw: FloatArray) -> FloatArray:
         return np.zeros_like(raw)
+
+    def hinges(self, y: Array) -> tuple[FloatArray, FloatArray, FloatArray]:
+        return two_sided(y, float(self.epsilon), 1.0, 1.0)
 
     def clip_dual(self, y: Array, dual: FloatArray) -> FloatArray:
         clipped: FloatArray = dual.clip(-1.0, 1.0)

@@ -41,6 +41,7 @@ class Hinge(Loss):
     smooth: ClassVar[bool] = False
     target: ClassVar[Target] = "sign"
     has_prox: ClassVar[bool] = True
+    piecewise_linear: ClassVar[bool] = True
 
     @property
     def max_curvature(self) -> float:
@@ -57,6 +58,9 @@ class Hinge(Loss):
 
     def curvature(self, y: Array, raw: FloatArray) -> FloatArray:
         return np.zeros_like(raw)
+
+    def hinges(self, y: Array) -> tuple[FloatArray, FloatArray, FloatArray]:
+        return -y[None], np.full((1, 1, 1), -1.0, y.dtype), np.ones((1, 1, 1), y.dtype)
 
     def clip_dual(self, y: Array, dual: FloatArray) -> FloatArray:
         clipped: FloatArray = y * np.clip(y * dual, -1.0, 0.0)

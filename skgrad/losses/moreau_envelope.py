@@ -88,6 +88,7 @@ class MoreauEnvelope(Loss):
         return np.asarray(self.loss.constant(target, weights) - weights @ shift / weights.sum())
 
     def _proximal_point(self, y: Array, raw: FloatArray) -> tuple[Array, FloatArray, FloatArray]:
-        target, shift = np.hsplit(y, 2)
-        shifted = raw + shift
+        n_outputs = raw.shape[1]
+        target = y[:, :n_outputs]
+        shifted = raw + y[:, n_outputs:]
         return target, self.loss.prox(target, shifted, self.width), shifted

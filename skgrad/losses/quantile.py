@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from skgrad._typing import Array, FloatArray
-from skgrad.losses._base import Loss, Target, border_tolerance
+from skgrad.losses._base import Loss, Target, border_tolerance, two_sided
 from skgrad.losses._statistics import weighted_quantile
 
 
@@ -42,6 +42,7 @@ class Quantile(Loss):
     smooth: ClassVar[bool] = False
     target: ClassVar[Target] = "continuous"
     has_prox: ClassVar[bool] = True
+    piecewise_linear: ClassVar[bool] = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "quantile": [Interval(Real, 0, 1, closed="neither")]
     }
@@ -72,6 +73,9 @@ class Quantile(Loss):
 
     def curvature(self, y: Array, raw: FloatArray) -> FloatArray:
         return np.zeros_like(raw)
+
+    def hinges(self, y: Array) -> tuple[FloatArray, FloatArray, FloatArray]:
+        return two_sided(y, 0.0, 1.0 - float(self.quantile), float(self.quantile))
 
     def clip_dual(self, y: Array, dual: FloatArray) -> FloatArray:
         clipped: FloatArray = dual.clip(-self.quantile, 1.0 - self.quantile)

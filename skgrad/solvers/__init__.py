@@ -18,6 +18,7 @@ from skgrad.solvers.adagrad import AdaGrad
 from skgrad.solvers.adam import Adam
 from skgrad.solvers.augmented_lagrangian import AugmentedLagrangian
 from skgrad.solvers.gradient_descent import GradientDescent
+from skgrad.solvers.interior_point import InteriorPoint
 from skgrad.solvers.lbfgs import LBFGS
 from skgrad.solvers.newton import Newton
 from skgrad.solvers.proximal_gradient import ProximalGradient
@@ -34,6 +35,7 @@ __all__ = [
     "DivergenceError",
     "GradientDescent",
     "IncompatibleSolverError",
+    "InteriorPoint",
     "Iteration",
     "Newton",
     "ProximalGradient",
@@ -47,6 +49,9 @@ __all__ = [
     "get_solver",
 ]
 
+# The interior point method factorises some fifteen times, the alternative makes hundreds of passes.
+LARGEST_INTERIOR_BLOCK = 1000
+
 SOLVERS: dict[str, type[Solver]] = {
     solver.name: solver
     for solver in (
@@ -58,6 +63,7 @@ SOLVERS: dict[str, type[Solver]] = {
         LBFGS,
         Newton,
         ProximalGradient,
+        InteriorPoint,
         AugmentedLagrangian,
     )
 }
@@ -101,8 +107,9 @@ def get_solver(solver: str | Solver) -> Solver:
 def choose_solver(objective: Objective) -> Solver:
     """Pick a solver for an objective: the rule behind ``solver="auto"``.
 
-    Non-smooth losses go to `AugmentedLagrangian`, non-smooth penalties to `ProximalGradient`; what
-    is smooth goes to `Newton` while the blocks of the Hessian are small, else to `LBFGS`.
+    Smooth objectives go to `Newton` while the blocks of the Hessian are small, else to `LBFGS`;
+    penalties with kinks to `ProximalGradient`; losses with kinks to `InteriorPoint` while the blocks
+    are small and the penalty is smooth, else to `AugmentedLagrangian`.
 
     Parameters
     ----------
@@ -113,6 +120,8 @@ def choose_solver(objective: Objective) -> Solver:
     -------
     Solver
     """
-    if Capability.SMOOTH_LOSS not in objective.offers:
-        return AugmentedLagrangian()
-    return choose_for_smooth_loss(objective)
+    if Capability.SMOOTH_LOSS in objective.offers:
+        return choose_for_smooth_loss(objective)
+    if InteriorPoint.needs <= objective.offers and objective.block_size <= LARGEST_INTERIOR_BLOCK:
+        return InteriorPoint()
+    return AugmentedLagrangian()

@@ -8,13 +8,22 @@ from skgrad.solvers.lbfgs import LBFGS
 from skgrad.solvers.newton import Newton
 from skgrad.solvers.proximal_gradient import ProximalGradient
 
-# Newton's factorisation costs block^3 / 3 and its Hessian n * block^2, LBFGS some fifty passes of
-# n * block; measured on two cores they break even at blocks of about this order.
-LARGEST_NEWTON_BLOCK = 400
+# A Newton iteration costs n * block^2 multiplications at the speed of matrix products, a pass of
+# L-BFGS n * block * density at the speed of memory, and there are some ten times as many of them.
+# Measured on two cores, they break even on dense data at blocks of about this order.
+LARGEST_NEWTON_BLOCK = 300
+# Sparse products are slower per stored number by about this factor.
+SPARSE_SLOWDOWN = 3.0
+
+
+def newton_pays(objective: Objective) -> bool:
+    """Estimate whether few iterations with a factorised matrix beat many passes over the data."""
+    speed = min(1.0, SPARSE_SLOWDOWN * objective.density)
+    return objective.block_size <= LARGEST_NEWTON_BLOCK * speed
 
 
 def choose_for_smooth_loss(objective: Objective) -> Solver:
-    """Pick Newton for small Hessian blocks, L-BFGS for large ones, a proximal method for kinks."""
+    """Pick a proximal method for penalties with kinks, else Newton where it pays, else L-BFGS."""
     if Capability.SMOOTH_PENALTY not in objective.offers:
         return ProximalGradient()
-    return Newton() if objective.block_size <= LARGEST_NEWTON_BLOCK else LBFGS()
+    return Newton() if newton_pays(objective) else LBFGS()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -10,9 +11,8 @@ from enum import Enum
 from typing import Any, ClassVar, final
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import validate_parameter_constraints
 
+from skgrad._parameters import Parameterized
 from skgrad._typing import FloatArray
 from skgrad.objective import Capability, Objective
 
@@ -54,7 +54,7 @@ class State:
 class Run:
     """What a solver may know of the run that it is part of."""
 
-    rng: np.random.Generator
+    rng: np.random.Generator | None
     tol: float
     n_iter_no_change: int
     horizon: int  # iterations that schedules plan for
@@ -126,7 +126,7 @@ class Result:
     state: State
 
 
-class Solver(BaseEstimator, ABC):
+class Solver(Parameterized, ABC):
     """Base of all solvers: hyper-parameters, and the loop over `step`.
 
     A solver writes `init` and `step`. It holds hyper-parameters only: a run never changes it, and
@@ -158,9 +158,7 @@ class Solver(BaseEstimator, ABC):
     @final
     def check(self, objective: Objective) -> None:
         """Raise if a hyper-parameter is invalid or the objective lacks what the solver needs."""
-        validate_parameter_constraints(
-            self._parameter_constraints, self.get_params(deep=False), type(self).__name__
-        )
+        self.validate()
         for need in sorted(self.needs - objective.offers, key=lambda need: need.value):
             able = [s.__name__ for s in _concrete(Solver) if s.needs <= objective.offers]
             raise IncompatibleSolverError(
@@ -210,7 +208,8 @@ class Solver(BaseEstimator, ABC):
         Result
         """
         self.check(objective)
-        rng = np.random.default_rng(0) if rng is None else rng
+        if rng is None and self.stochastic:
+            rng = np.random.default_rng(0)
         settings = Run(rng, tol, n_iter_no_change, max_iter if horizon is None else horizon)
         callbacks = tuple(callbacks)
         history, started, n_iter = History(), time.perf_counter(), 0
@@ -239,7 +238,7 @@ class Solver(BaseEstimator, ABC):
         return Result(w, state.value, state.gap, n_iter, status, history.arrays(), state)
 
     def _check_finite(self, state: State, n_iter: int) -> None:
-        if np.isfinite(state.value):
+        if math.isfinite(state.value):
             return
         raise DivergenceError(
             f"{type(self).__name__} diverged: the objective became {state.value} in iteration "

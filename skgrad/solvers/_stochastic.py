@@ -221,4 +221,4 @@ def batch_smoothness(objective: Objective, batch_size: int) -> float:
 def displacement_scale(objective: Objective, gradient: FloatArray) -> float:
     """Guess how far a coordinate has to move: the largest one-dimensional Newton step."""
     largest = float(np.abs(gradient).max(initial=0.0))
-    return largest / objective.coordinate_curvature() if largest > 0 else 1.0
+    return largest / objective.coordinate_curvature if largest > 0 else 1.0

@@ -16,16 +16,20 @@ from skgrad.solvers._base import Run, Solver, State, Status
 
 # Accuracy of the inner minimisation relative to the gap it starts from.
 INNER_ACCURACY = 0.1
-# A gap that did not fall to this fraction makes the next smoothing narrower by SHRINK, else by less.
 MAX_INNER_ITERATIONS = 200
+# Narrowest smoothing relative to the first: beyond it kinks are too sharp for the inner solver.
+NARROWEST = 1e-7
 
 
 @dataclass(slots=True)
 class MultiplierState(State):
-    """Dual variables, one per row and output, and the current width of the smoothing."""
+    """Dual variables, one per row and output, width of the smoothing, and the best gap so far."""
 
     multipliers: FloatArray | None = None
     width: float = float("nan")
+    narrowest: float = 0.0
+    best_gap: float = float("inf")
+    n_bad: int = 0
 
 
 class AugmentedLagrangian(Solver):
@@ -45,7 +49,7 @@ class AugmentedLagrangian(Solver):
     learning_rate : float, default=1.0
         First width :math:`\mu_1`, relative to the width of the data (1 for the hinge, the mean
         absolute deviation of y for regression).
-    shrink : float in (0, 1), default=0.2
+    shrink : float in (0, 1), default=0.3
         Factor of the width from one iteration to the next.
     inner : Solver or "auto", default="auto"
         Solver of the smooth problems.
@@ -77,7 +81,7 @@ class AugmentedLagrangian(Solver):
     }
 
     def __init__(
-        self, learning_rate: float = 1.0, *, shrink: float = 0.2, inner: Solver | str = "auto"
+        self, learning_rate: float = 1.0, *, shrink: float = 0.3, inner: Solver | str = "auto"
     ) -> None:
         self.learning_rate = learning_rate
         self.shrink = shrink
@@ -86,9 +90,12 @@ class AugmentedLagrangian(Solver):
     def init(self, objective: Objective, w: FloatArray, run: Run) -> MultiplierState:
         """Start with multipliers zero and a smoothing as wide as the data."""
         multipliers = np.zeros((objective.n_samples, objective.n_outputs), dtype=objective.dtype)
-        width = self.learning_rate / objective.coordinate_curvature()
+        width = self.learning_rate / objective.coordinate_curvature
         value = objective.value(w)
-        return MultiplierState(value, gap=abs(value), multipliers=multipliers, width=width)
+        return MultiplierState(
+            value, gap=abs(value), multipliers=multipliers, width=width,
+            narrowest=NARROWEST * width,
+        )  # fmt: skip
 
     def step(
         self, objective: Objective, w: FloatArray, state: MultiplierState, run: Run
@@ -107,9 +114,11 @@ class AugmentedLagrangian(Solver):
         gap = objective.duality_gap(result.w, multipliers)
         _, gradient = smoothed.value_and_gradient(result.w)
         objective.passes = smoothed.passes
-        exhausted = result.status is Status.PRECISION and gap >= state.gap
+        n_bad = 0 if gap < 0.5 * state.best_gap else state.n_bad + 1
         return result.w, replace(
             state, value=value, gradient_norm=float(np.linalg.norm(gradient)),
             step_size=state.width, gap=gap, multipliers=multipliers,
-            width=state.width * self.shrink, status=Status.PRECISION if exhausted else None,
+            width=max(state.width * self.shrink, state.narrowest),
+            best_gap=min(gap, state.best_gap), n_bad=n_bad,
+            status=Status.STALLED if n_bad >= run.n_iter_no_change else None,
         )  # fmt: skip

@@ -7,20 +7,14 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.linalg import lapack
 from sklearn.utils._param_validation import Interval
 
 from skgrad._typing import FloatArray
 from skgrad.objective import Capability, Objective
 from skgrad.solvers._base import Run, Solver, State, Status, least_gap
+from skgrad.solvers._cholesky import factorise, solve
 from skgrad.solvers._line_search import Trial, along, backtracking
 
-# A squared ratio of pivots below this says that the factor of a singular matrix is made of rounding.
-SINGULAR_PIVOT = 1e-14
-# First ridge, relative to the largest diagonal entry: far above rounding, far below any curvature
-# that could matter for convergence (the directions that it governs have no gradient).
-FIRST_RIDGE = 1e-12
-RIDGE_GROWTH = 100.0
 # Where the Hessian jumps, the decrement may underestimate the distance to the optimum tenfold.
 DECREMENT_MARGIN = 0.1
 
@@ -30,7 +24,7 @@ class NewtonState(State):
     """Gradient at w, and the factors of a constant Hessian once they are known."""
 
     gradient: FloatArray | None = None
-    factors: tuple[FloatArray, ...] | None = None
+    factors: FloatArray | None = None
 
 
 class Newton(Solver):
@@ -84,7 +78,7 @@ class Newton(Solver):
     ) -> tuple[FloatArray, NewtonState]:
         """Solve for the Newton direction and search along it."""
         assert state.gradient is not None
-        factors = state.factors or tuple(factorise(block) for block in objective.hessian(w))
+        factors = factorise(objective.hessian(w)) if state.factors is None else state.factors
         direction = -solve(factors, state.gradient)
         slope = float(state.gradient @ direction)
         if not objective.continuous_curvature and np.isnan(state.gap):
@@ -107,34 +101,3 @@ class Newton(Solver):
             trial.value, float(np.linalg.norm(trial.gradient)), trial.step, gap,
             gradient=trial.gradient, factors=factors if objective.quadratic else None,
         )  # fmt: skip
-
-
-def factorise(block: FloatArray) -> FloatArray:
-    """Compute the upper Cholesky factor of a symmetric block plus the smallest ridge that it needs.
-
-    In float64 for float32 data too: the condition number of a Hessian is beyond seven digits soon.
-    """
-    block = block.astype(np.float64)
-    diagonal = np.einsum("ii->i", block)
-    largest = float(diagonal.max(initial=0.0)) or 1.0
-    ridge = 0.0
-    while True:
-        factor, failed = lapack.dpotrf(block, lower=0, clean=0)
-        if not failed:
-            pivots = np.einsum("ii->i", factor)
-            if float(pivots.min()) ** 2 > SINGULAR_PIVOT * float(pivots.max()) ** 2:
-                return np.asarray(factor)
-        step = (ridge * RIDGE_GROWTH or FIRST_RIDGE) - ridge
-        ridge += step
-        diagonal += step * largest
-
-
-def solve(factors: tuple[FloatArray, ...], gradient: FloatArray) -> FloatArray:
-    """Solve with block-diagonal Cholesky factors; a single factor may serve several blocks."""
-    groups = gradient.astype(np.float64).reshape(-1, len(factors[0]))
-    if len(factors) == 1:
-        solution = lapack.dpotrs(factors[0], groups.T, lower=0)[0].T
-    else:
-        pairs = zip(factors, groups, strict=True)
-        solution = np.stack([lapack.dpotrs(f, g, lower=0)[0].ravel() for f, g in pairs])
-    return solution.ravel().astype(gradient.dtype, copy=False)

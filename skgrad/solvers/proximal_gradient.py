@@ -131,7 +131,7 @@ def _backtrack(
         length = float(displacement @ displacement)
         smooth_value = objective.value(moved) - objective.nonsmooth_value(moved)
         excess = smooth_value - value - float(gradient @ displacement)
-        if excess <= 0.5 * length / step_size + noise:
+        if step_size * excess <= 0.5 * length + step_size * noise:
             return moved, smooth_value, step_size, 2 * excess / length if length > 0 else 0.0
         step_size *= 0.5
     return None

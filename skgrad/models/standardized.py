@@ -1,0 +1,190 @@
+"""The matrix that linear models see: centred and scaled columns, and a column of ones."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from skgrad._typing import FloatArray, Matrix
+from skgrad.linalg import gram, is_small, matmul, rmatmul, squared_row_norms, take_rows, to_array
+
+
+@dataclass(frozen=True, slots=True)
+class Standardization:
+    r"""Change of variables that centres and scales columns and leaves the objective as it is.
+
+    A solver's coefficients :math:`v` and the user's are related by
+
+    .. math:: coef = s \odot v, \qquad intercept = v_0 - c' coef,
+
+    so that the raw prediction is :math:`((X - c) \odot s) v + v_0`.
+
+    Parameters
+    ----------
+    center : array of shape (n_features,)
+        Column means; zeros for a model without intercept.
+    scale : array of shape (n_features,)
+        Factor of each column. Zero pins a coefficient to zero (constant columns).
+    """
+
+    center: FloatArray
+    scale: FloatArray
+    inverse_scale: FloatArray = field(init=False)  # zero for pinned columns
+
+    def __post_init__(self) -> None:
+        """Invert the scale once: solvers ask for it in every iteration."""
+        pinned = self.scale == 0
+        inverse = 1.0 / np.where(pinned, 1.0, self.scale)
+        inverse[pinned] = 0.0
+        object.__setattr__(self, "inverse_scale", inverse.astype(self.scale.dtype, copy=False))
+
+    def to_user(self, rows: FloatArray) -> FloatArray:
+        """Map a solver's parameters, one row per output, to the user's."""
+        p = len(self.scale)
+        rows = rows.copy()
+        rows[:, :p] *= self.scale
+        rows[:, p:] -= rows[:, :p] @ self.center[:, None]
+        return rows
+
+    def from_user(self, rows: FloatArray) -> FloatArray:
+        """Map the user's parameters to a solver's; coefficients of pinned columns are dropped."""
+        p = len(self.scale)
+        rows = rows.copy()
+        rows[:, p:] += rows[:, :p] @ self.center[:, None]
+        rows[:, :p] *= self.inverse_scale
+        return rows
+
+
+class StandardizedMatrix(ABC):
+    r"""The matrix :math:`A = [(X - c) \odot s, 1]`, the ones only for models with intercept.
+
+    `Explicit` holds A itself, where it fits in cache; `Implicit` holds X and applies the change of
+    variables to the vectors, so that X is neither copied nor densified.
+    """
+
+    n_samples: int
+
+    @staticmethod
+    def build(X: Matrix, standardization: Standardization, *, intercept: bool) -> StandardizedMatrix:
+        """Choose the representation by size."""
+        if is_small(X):
+            return Explicit.build(X, standardization, intercept=intercept)
+        return Implicit(X, standardization, intercept=intercept)
+
+    @abstractmethod
+    def matmul(self, rows: FloatArray) -> FloatArray:
+        """Compute A rows', shape (n_samples, n_outputs)."""
+
+    @abstractmethod
+    def rmatmul(self, R: FloatArray) -> FloatArray:
+        """Compute R' A, shape (n_outputs, row_length)."""
+
+    @abstractmethod
+    def gram(self, weights: FloatArray | None) -> FloatArray:
+        """Compute A' diag(weights) A."""
+
+    @abstractmethod
+    def squared_row_norms(self) -> FloatArray:
+        """Compute the squared norm of each row."""
+
+    @abstractmethod
+    def take(self, rows: Any) -> StandardizedMatrix:
+        """Select rows by a slice (a view) or by indices."""
+
+    def grams(self, weights: FloatArray) -> FloatArray:
+        """Compute `gram` for each column of weights, shape (n_columns, row_length, row_length)."""
+        return np.stack([self.gram(np.ascontiguousarray(column)) for column in weights.T])
+
+
+class Explicit(StandardizedMatrix):
+    """A as an array."""
+
+    # Batched products pay off while their temporary stays in cache.
+    LARGEST_BATCH = 1 << 17
+
+    def __init__(self, A: FloatArray) -> None:
+        self.A, self.n_samples = A, len(A)
+
+    @classmethod
+    def build(
+        cls, X: Matrix, standardization: Standardization, *, intercept: bool
+    ) -> StandardizedMatrix:
+        """Centre and scale a copy of X."""
+        n_samples, n_features = X.shape
+        A = np.empty((n_samples, n_features + intercept), dtype=X.dtype)
+        Z = A[:, :n_features]
+        np.subtract(to_array(X), standardization.center, out=Z)
+        Z *= standardization.scale
+        A[:, n_features:] = 1.0
+        return cls(A)
+
+    def matmul(self, rows: FloatArray) -> FloatArray:
+        return self.A @ rows.T
+
+    def rmatmul(self, R: FloatArray) -> FloatArray:
+        return R.T @ self.A
+
+    def gram(self, weights: FloatArray | None) -> FloatArray:
+        if weights is None:
+            return self.A.T @ self.A
+        return (self.A.T * weights) @ self.A
+
+    def grams(self, weights: FloatArray) -> FloatArray:
+        if weights.shape[1] > 1 and weights.shape[1] * self.A.size > self.LARGEST_BATCH:
+            return super().grams(weights)
+        return (self.A.T * weights.T[:, None, :]) @ self.A
+
+    def squared_row_norms(self) -> FloatArray:
+        return np.einsum("ij,ij->i", self.A, self.A)
+
+    def take(self, rows: Any) -> Explicit:
+        return Explicit(self.A[rows] if isinstance(rows, slice) else self.A.take(rows, axis=0))
+
+
+class Implicit(StandardizedMatrix):
+    """A as a product of X with the change of variables."""
+
+    def __init__(self, X: Matrix, standardization: Standardization, *, intercept: bool) -> None:
+        self.X, self.standardization, self.intercept = X, standardization, intercept
+        self.n_samples = X.shape[0]
+
+    def matmul(self, rows: FloatArray) -> FloatArray:
+        user = self.standardization.to_user(rows)
+        p = self.X.shape[1]
+        raw = matmul(self.X, user[:, :p])
+        if self.intercept:
+            raw += user[:, p]
+        return raw
+
+    def rmatmul(self, R: FloatArray) -> FloatArray:
+        product = rmatmul(self.X, R)
+        if not self.intercept:
+            product *= self.standardization.scale
+            return product
+        totals = R.sum(axis=0)[:, None]
+        product -= totals * self.standardization.center
+        product *= self.standardization.scale
+        return np.hstack([product, totals])
+
+    def gram(self, weights: FloatArray | None) -> FloatArray:
+        center, scale = self.standardization.center, self.standardization.scale
+        p = self.X.shape[1]
+        block = np.empty((p + self.intercept,) * 2, dtype=self.X.dtype)
+        block[:p, :p] = gram(self.X, weights, center)
+        block[:p, :p] *= scale[:, None] * scale
+        if self.intercept:
+            weights = np.ones(self.n_samples, self.X.dtype) if weights is None else weights
+            border = self.rmatmul(weights[:, None])
+            block[p, :] = block[:, p] = border[0]
+        return block
+
+    def squared_row_norms(self) -> FloatArray:
+        center, scale = self.standardization.center, self.standardization.scale
+        return squared_row_norms(self.X, center, scale) + self.intercept
+
+    def take(self, rows: Any) -> Implicit:
+        X = take_rows(self.X, rows)
+        return Implicit(X, self.standardization, intercept=self.intercept)

@@ -1,0 +1,67 @@
+"""Cholesky factors of block-diagonal matrices, singular ones included."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import lapack
+
+from skgrad._typing import Array, FloatArray
+from skgrad.solvers._base import DivergenceError
+
+# A squared ratio of pivots below this says that the factor of a singular matrix is made of rounding.
+SINGULAR_PIVOT = 1e-14
+# First ridge, relative to the largest diagonal entry: far above rounding, far below any curvature
+# that could matter for convergence (the directions that it governs have no gradient).
+FIRST_RIDGE = 1e-12
+RIDGE_GROWTH = 100.0
+
+
+def factorise(blocks: FloatArray) -> FloatArray:
+    """Compute lower Cholesky factors of symmetric blocks, each plus the smallest ridge it needs.
+
+    In float64 for float32 data too: the condition number of a Hessian is beyond seven digits soon.
+    """
+    blocks = blocks.astype(np.float64, copy=False)
+    try:
+        factors = np.linalg.cholesky(blocks)
+    except np.linalg.LinAlgError:
+        return np.stack([_factorise_singular(block) for block in blocks])
+    if np.all(_regular(factors)):
+        return factors
+    return np.stack([_factorise_singular(block) for block in blocks])
+
+
+def _regular(factors: FloatArray) -> Array:
+    pivots = np.einsum("...ii->...i", factors)
+    return pivots.min(axis=-1) ** 2 > SINGULAR_PIVOT * pivots.max(axis=-1) ** 2
+
+
+def _factorise_singular(block: FloatArray) -> FloatArray:
+    if not np.isfinite(block).all():
+        raise DivergenceError(
+            "The Hessian became infinite or NaN. Check X for huge values, strengthen the penalty, or "
+            "use a first-order solver."
+        )
+    block = block.copy()
+    diagonal = np.einsum("ii->i", block)
+    largest = float(diagonal.max(initial=0.0)) or 1.0
+    ridge = 0.0
+    while True:
+        factor, failed = lapack.dpotrf(block, lower=1, clean=1)
+        if not failed and _regular(factor):
+            return np.asarray(factor)
+        step = (ridge * RIDGE_GROWTH or FIRST_RIDGE) - ridge
+        ridge += step
+        diagonal += step * largest
+
+
+def solve(factors: FloatArray, gradient: FloatArray) -> FloatArray:
+    """Solve with block-diagonal Cholesky factors; a single factor may serve several blocks."""
+    groups = gradient.astype(np.float64, copy=False).reshape(-1, factors.shape[-1])
+    solution = np.empty_like(groups)
+    if len(factors) == 1:
+        solution[...] = lapack.dpotrs(factors[0], groups.T, lower=1)[0].T
+    else:
+        for k, (factor, group) in enumerate(zip(factors, groups, strict=True)):
+            solution[k] = lapack.dpotrs(factor, group, lower=1)[0]
+    return solution.ravel().astype(gradient.dtype, copy=False)
