@@ -58,8 +58,10 @@ def take_rows(X: Matrix, rows: slice | IntArray) -> Matrix:
         return X[rows]
     indptr = X.indptr[rows.start : rows.stop + 1]
     stored = slice(indptr[0], indptr[-1])
-    parts = (X.data[stored], X.indices[stored], indptr - indptr[0])
-    return type(X)(parts, shape=(len(indptr) - 1, X.shape[1]), copy=False)
+    view = type(X)((len(indptr) - 1, X.shape[1]), dtype=X.dtype)
+    # Not through the constructor: it copies slices shorter than half of the array.
+    view.data, view.indices, view.indptr = X.data[stored], X.indices[stored], indptr - indptr[0]
+    return view
 
 
 def matmul(X: Matrix, coef: FloatArray) -> FloatArray:

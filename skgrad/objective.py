@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skgrad._typing import Array, FloatArray, Matrix
+from skgrad.hinges import HingeForm
 from skgrad.linalg import column_moments, density
 from skgrad.losses import Loss, MoreauEnvelope
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
@@ -29,7 +30,7 @@ class Capability(Enum):
     SMOOTH_LOSS = "a smooth loss"
     SMOOTH_PENALTY = "a smooth penalty"
     LOSS_PROX = "a loss with a proximal operator"
-    PIECEWISE_LINEAR_LOSS = "a piecewise linear loss"
+    HINGES = "a piecewise linear loss with an L1, L2, elastic-net or no penalty"
 
 
 class Smoothness(NamedTuple):
@@ -114,20 +115,28 @@ class Objective:
             Capability.SMOOTH_LOSS: self.loss.smooth,
             Capability.SMOOTH_PENALTY: self.penalty.smooth,
             Capability.LOSS_PROX: self.loss.has_prox,
-            Capability.PIECEWISE_LINEAR_LOSS: self.loss.piecewise_linear,
+            Capability.HINGES: self.loss.piecewise_linear and self.penalty.l1_strength is not None,
         }
         return frozenset(capability for capability, holds in facts.items() if holds)
 
     def describe(self, capability: Capability) -> str:
         """Name the part of the objective that decides about a capability."""
-        part = self.penalty if capability is Capability.SMOOTH_PENALTY else self.loss
-        kind = "penalty" if capability is Capability.SMOOTH_PENALTY else "loss"
-        return f"the {type(part).__name__} {kind}"
+        loss, penalty = (f"the {type(part).__name__}" for part in (self.loss, self.penalty))
+        if capability is Capability.SMOOTH_PENALTY:
+            return f"{penalty} penalty"
+        if capability is Capability.HINGES:
+            return f"{loss} loss with {penalty} penalty"
+        return f"{loss} loss"
 
     @property
     def quadratic(self) -> bool:
         """Whether the Hessian is constant."""
         return self.loss.quadratic and self.penalty.smooth
+
+    @property
+    def constant_curvature(self) -> bool:
+        """Whether the Hessian of the smooth part is constant."""
+        return self.loss.quadratic
 
     @property
     def continuous_curvature(self) -> bool:
@@ -211,12 +220,15 @@ class Objective:
     def _user_coef(self, w: FloatArray) -> FloatArray:
         return self.model.coef(w) * self.standardization.scale
 
+    def _penalty_value(self, w: FloatArray) -> float:
+        return self.penalty.value(self._user_coef(w))
+
     # -- values and derivatives -------------------------------------------------------------------
 
     def value(self, w: FloatArray) -> float:
         """Compute F(w)."""
         self.passes += 1.0
-        return self._rows.reduce(self._value, w) + self.penalty_value(w)
+        return self._rows.reduce(self._value, w) + self._penalty_value(w)
 
     def value_and_gradient(
         self, w: FloatArray, batch: Batch | None = None
@@ -245,7 +257,7 @@ class Objective:
 
     def nonsmooth_value(self, w: FloatArray) -> float:
         """Compute the part of F that `value_and_gradient` leaves out (zero for smooth penalties)."""
-        return 0.0 if self.penalty.smooth else self.penalty_value(w)
+        return 0.0 if self.penalty.smooth else self._penalty_value(w)
 
     def prox(self, w: FloatArray, step_size: float | FloatArray) -> FloatArray:
         """Apply the proximal operator of a non-smooth penalty; step_size may be an array like w."""
@@ -258,12 +270,22 @@ class Objective:
         self.model.coef(moved)[...] = coef * self.standardization.inverse_scale
         return moved
 
+    def prox_slope(self, moved: FloatArray, step_size: FloatArray) -> FloatArray:
+        """Compute a generalised derivative of `prox` where it returned `moved`.
+
+        Zero at the kink, where the proximal operator is flat; shrinkage by the penalty's strong
+        convexity elsewhere; one for intercepts.
+        """
+        slope = np.ones_like(moved)
+        scale = self.standardization.scale
+        shrinkage = 1.0 + self.model.coef(step_size) * scale**2 * self.penalty.strong_convexity
+        self.model.coef(slope)[...] = (self.model.coef(moved) != 0) / shrinkage
+        return slope
+
     def hessian(self, w: FloatArray) -> FloatArray:
         """Compute the diagonal blocks of the smooth part's Hessian, (n_blocks, size, size)."""
         self.passes += 1.0
-        return self._add_penalty_curvature(self._rows.reduce(self._hessian, w), w)
-
-    def _add_penalty_curvature(self, blocks: FloatArray, w: FloatArray) -> FloatArray:
+        blocks: FloatArray = self._rows.reduce(self._hessian, w)
         if self.penalty.smooth:
             penalty = np.zeros(self.n_params, dtype=blocks.dtype)
             curvature = self.penalty.curvature(self._user_coef(w))
@@ -351,38 +373,10 @@ class Objective:
         smoothed._rows = self._rows.with_targets(targets)
         return smoothed
 
-    def hinges(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Write a piecewise linear loss, weights included, as a sum of hinges (see `Loss.hinges`)."""
-        _, y, weight = self._rows.data
-        sign, offset, cost = self.loss.hinges(y)
-        return sign, offset, self._weighted(cost, weight)
-
-    def forward(self, w: FloatArray) -> FloatArray:
-        """Compute the raw predictions, (n_samples, n_outputs)."""
-        self.passes += 0.5
-        return self.model.forward(w, self._rows.data.A)
-
-    def backward(self, theta: FloatArray) -> FloatArray:
-        """Multiply by the transpose of the linear map `forward`."""
-        self.passes += 0.5
-        return self.model.backward(self._rows.data.A, theta)
-
-    def penalty_value(self, w: FloatArray) -> float:
-        """Compute the penalty."""
-        return self.penalty.value(self._user_coef(w))
-
-    def penalty_gradient(self, w: FloatArray) -> FloatArray:
-        """Compute the gradient of a smooth penalty in the coordinates of w."""
-        gradient = np.zeros_like(w)
-        slope = self.penalty.gradient(self._user_coef(w)) * self.standardization.scale
-        self.model.coef(gradient)[...] = slope
-        return gradient
-
-    def weighted_gram(self, w: FloatArray, weights: FloatArray) -> FloatArray:
-        """Compute the Hessian blocks as if the losses had these curvatures, (n_samples, n_outputs)."""
-        self.passes += 1.0
-        A = self._rows.data.A
-        return self._add_penalty_curvature(self.model.hessian(A, weights), w)
+    def hinge_form(self) -> HingeForm:
+        """Write the objective as a sum of hinges plus a quadratic (interior point methods)."""
+        return HingeForm(self._rows.data, self.n_samples, self.model, self.loss, self.penalty,
+                         self.standardization)  # fmt: skip
 
     def multipliers(self, w: FloatArray) -> FloatArray:
         """Compute the derivative of the loss in each row's raw prediction: the dual variables."""
@@ -424,8 +418,7 @@ class Objective:
     def _weighted(self, terms: FloatArray, weight: FloatArray | None) -> FloatArray:
         if weight is None:
             return terms * (1.0 / self.n_samples)
-        coupled = terms.ndim == 3 and self.loss.coupled
-        return terms * (weight[:, :, None] if coupled else weight)
+        return terms * (weight[:, :, None] if terms.ndim == 3 else weight)
 
 
 def _constant(

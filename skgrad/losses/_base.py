@@ -140,7 +140,7 @@ class Loss(BaseEstimator, ABC):
     def constant(
         self, y: Array, sample_weight: Array | None = None, *, n_outputs: int | None = None
     ) -> FloatArray:
-        """Raw prediction, the same for all samples, that minimises the weighted loss.
+        """Raw prediction, the same for all samples, that minimises the weighted loss, or nearly.
 
         It is always finite, also where the minimiser is not: frequencies are kept off 0 and 1.
 

@@ -46,6 +46,11 @@ class Penalty(BaseEstimator, ABC):
     def strong_convexity(self) -> float:
         """Largest m such that penalty(coef) - m |coef|^2 / 2 is convex."""
 
+    @property
+    def l1_strength(self) -> float | None:
+        """Factor of |coef|_1 if that and strong_convexity |coef|^2 / 2 is all there is, else None."""
+        return None
+
     @abstractmethod
     def value(self, coef: FloatArray) -> float:
         """Penalty, summed in float64."""

@@ -70,6 +70,10 @@ class ElasticNet(Penalty):
     def strong_convexity(self) -> float:
         return self._l2
 
+    @property
+    def l1_strength(self) -> float:
+        return self._l1
+
     def value(self, coef: FloatArray) -> float:
         return self._l1 * sum_of_abs(coef) + 0.5 * self._l2 * sum_of_squares(coef)
 

@@ -59,6 +59,10 @@ class L1(Penalty):
     def strong_convexity(self) -> float:
         return 0.0
 
+    @property
+    def l1_strength(self) -> float:
+        return float(self.alpha)
+
     def value(self, coef: FloatArray) -> float:
         return float(self.alpha) * sum_of_abs(coef)
 

@@ -53,6 +53,10 @@ class L2(Penalty):
     def strong_convexity(self) -> float:
         return float(self.alpha)
 
+    @property
+    def l1_strength(self) -> float:
+        return 0.0
+
     def value(self, coef: FloatArray) -> float:
         return 0.5 * float(self.alpha) * sum_of_squares(coef)
 

@@ -34,6 +34,10 @@ class NoPenalty(Penalty):
     def strong_convexity(self) -> float:
         return 0.0
 
+    @property
+    def l1_strength(self) -> float:
+        return 0.0
+
     def value(self, coef: FloatArray) -> float:
         return 0.0
 

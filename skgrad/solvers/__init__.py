@@ -22,6 +22,7 @@ from skgrad.solvers.interior_point import InteriorPoint
 from skgrad.solvers.lbfgs import LBFGS
 from skgrad.solvers.newton import Newton
 from skgrad.solvers.proximal_gradient import ProximalGradient
+from skgrad.solvers.proximal_newton import ProximalNewton
 from skgrad.solvers.rmsprop import RMSProp
 from skgrad.solvers.sgd import SGD
 
@@ -39,6 +40,7 @@ __all__ = [
     "Iteration",
     "Newton",
     "ProximalGradient",
+    "ProximalNewton",
     "RMSProp",
     "Result",
     "Solver",
@@ -63,6 +65,7 @@ SOLVERS: dict[str, type[Solver]] = {
         LBFGS,
         Newton,
         ProximalGradient,
+        ProximalNewton,
         InteriorPoint,
         AugmentedLagrangian,
     )
@@ -108,8 +111,8 @@ def choose_solver(objective: Objective) -> Solver:
     """Pick a solver for an objective: the rule behind ``solver="auto"``.
 
     Smooth objectives go to `Newton` while the blocks of the Hessian are small, else to `LBFGS`;
-    penalties with kinks to `ProximalGradient`; losses with kinks to `InteriorPoint` while the blocks
-    are small and the penalty is smooth, else to `AugmentedLagrangian`.
+    with penalties that have kinks, to `ProximalNewton` or `ProximalGradient`. Losses with kinks go to `InteriorPoint` while the
+    blocks are small and the penalty is smooth, else to `AugmentedLagrangian`.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ from skgrad.solvers._base import Solver
 from skgrad.solvers.lbfgs import LBFGS
 from skgrad.solvers.newton import Newton
 from skgrad.solvers.proximal_gradient import ProximalGradient
+from skgrad.solvers.proximal_newton import ProximalNewton
 
 # A Newton iteration costs n * block^2 multiplications at the speed of matrix products, a pass of
 # L-BFGS n * block * density at the speed of memory, and there are some ten times as many of them.
@@ -23,7 +24,7 @@ def newton_pays(objective: Objective) -> bool:
 
 
 def choose_for_smooth_loss(objective: Objective) -> Solver:
-    """Pick a proximal method for penalties with kinks, else Newton where it pays, else L-BFGS."""
+    """Pick a method of Newton's family where it pays, else one that needs gradients only."""
     if Capability.SMOOTH_PENALTY not in objective.offers:
-        return ProximalGradient()
+        return ProximalNewton() if newton_pays(objective) else ProximalGradient()
     return Newton() if newton_pays(objective) else LBFGS()

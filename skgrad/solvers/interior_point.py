@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from skgrad._typing import FloatArray
+from skgrad.hinges import HingeForm
 from skgrad.objective import Capability, Objective
 from skgrad.solvers._base import Run, Solver, State, Status
 from skgrad.solvers._cholesky import factorise, solve
@@ -21,6 +22,10 @@ SHORTEST_STEP = 1e-8
 # Multipliers stay this far from their bounds, relative to the cost: the smallest distance at which
 # their ratio with a slack is not rounding.
 INTERIOR = 1e-14
+# A multiplier further inside its bounds than this, relatively, belongs to a hinge at its kink.
+KINK = 1e-3
+# Passes over the data of an iteration: the Hessian, and half a pass for each of five products.
+PASSES = 3.5
 
 
 class Slacks(NamedTuple):
@@ -34,19 +39,19 @@ class Slacks(NamedTuple):
 
 @dataclass(slots=True)
 class InteriorState(State):
-    """Slacks and multipliers, and the hinges that they belong to."""
+    """Slacks and multipliers, the terms z at w, and the hinges that they belong to."""
 
     slacks: Slacks | None = None
-    raw: FloatArray | None = None
-    hinges: tuple[FloatArray, FloatArray, FloatArray] | None = None
+    z: FloatArray | None = None
+    form: HingeForm | None = None
 
 
 class InteriorPoint(Solver):
-    r"""Mehrotra's predictor-corrector method for sums of hinges plus a smooth penalty.
+    r"""Mehrotra's predictor-corrector method for sums of hinges plus a quadratic.
 
     With raw predictions :math:`z = Aw` and the loss of a row written as
-    :math:`\sum_k c_k \max(\sigma_k z - h_k, 0)`, the problem is the quadratic (without penalty:
-    linear) program
+    :math:`\sum_k c_k \max(\sigma_k z - h_k, 0)` (an L1 penalty is a sum of hinges too), the problem is
+    the quadratic (without L2 penalty: linear) program
 
     .. math:: \min_{w, u} \; c'u + penalty(w) \quad \text{subject to} \quad
               t = u - (\sigma z - h) \ge 0, \; u \ge 0
@@ -78,9 +83,7 @@ class InteriorPoint(Solver):
     """
 
     name = "interior_point"
-    needs: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.PIECEWISE_LINEAR_LOSS, Capability.SMOOTH_PENALTY}
-    )
+    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.HINGES})
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "learning_rate": [Interval(Real, 0, 1, closed="right")],
     }
@@ -90,57 +93,80 @@ class InteriorPoint(Solver):
 
     def init(self, objective: Objective, w: FloatArray, run: Run) -> InteriorState:
         """Start with feasible slacks of the data's size, and multipliers in the middle."""
-        sign, offset, cost = hinges = objective.hinges()
-        raw = objective.forward(w)
-        excess = sign * raw - offset
+        form = objective.hinge_form()
+        z = form.forward(w)
+        excess = form.sign * z - form.offset
         size = float(np.mean(np.abs(excess))) or 1.0
         u = np.maximum(excess, 0.0) + size
-        p = np.broadcast_to(0.5 * cost, u.shape).copy()
+        p = 0.5 * form.cost
         slacks = Slacks(u, u - excess, p, p.copy())
-        return InteriorState(objective.value(w), slacks=slacks, raw=raw, hinges=hinges)
+        return InteriorState(form.value(w, z), slacks=slacks, z=z, form=form)
 
     def step(
         self, objective: Objective, w: FloatArray, state: InteriorState, run: Run
     ) -> tuple[FloatArray, InteriorState]:
         """Predict with the pure Newton step, then correct it and aim at the central path."""
-        assert state.slacks is not None and state.raw is not None and state.hinges is not None
-        sign, offset, cost = state.hinges
-        slacks = state.slacks
-        u, t, p, r = slacks
-        mean = _complementarity(slacks) / (2 * u.size)
-        D = 1.0 / (u / r + t / p)
-        factors = factorise(objective.weighted_gram(w, D.sum(axis=0)))
-        residual = objective.backward((sign * p).sum(axis=0)) + objective.penalty_gradient(w)
-
-        def direction(pt: Any, ru: Any) -> tuple[FloatArray, FloatArray, Slacks]:
-            """Solve the Newton system for targets of the products p t and r u."""
-            e = (pt / p - t) - (ru / r - u)
-            dw = -solve(factors, residual + objective.backward((sign * D * e).sum(axis=0)))
-            dz = objective.forward(dw)
-            dp = D * (sign * dz + e)
-            du = (ru + u * dp) / r - u
-            return dw, dz, Slacks(du, du - sign * dz, dp, -dp)
-
-        _, _, affine = direction(0.0, 0.0)
-        reach = _longest_step(slacks, affine)
-        predicted = _complementarity(_move(slacks, affine, reach)) / (2 * u.size)
+        form, slacks, z = state.form, state.slacks, state.z
+        assert form is not None and slacks is not None and z is not None
+        system = _NewtonSystem(form, w, slacks)
+        objective.passes += PASSES
+        mean = _complementarity(slacks) / (2 * slacks.u.size)
+        _, _, affine = system.direction(0.0, 0.0)
+        reach = min(1.0, _longest_step(slacks, affine))
+        predicted = _complementarity(_move(slacks, affine, reach)) / (2 * slacks.u.size)
         target = mean * (predicted / mean) ** 3
-        dw, dz, change = direction(target - affine.p * affine.t, target - affine.r * affine.u)
+        dw, dz, change = system.direction(
+            target - affine.p * affine.t, target - affine.r * affine.u
+        )
         step = float(self.learning_rate) * min(1.0, TO_BOUNDARY * _longest_step(slacks, change))
         if not step > SHORTEST_STEP:
             return w, replace(state, status=Status.PRECISION)
-        w, raw = w + step * dw, state.raw + step * dz
-        slacks = _move(slacks, change, step)
-        p = np.clip(slacks.p, INTERIOR * cost, (1.0 - INTERIOR) * cost)
-        slacks = slacks._replace(p=p, r=cost - p)
-        losses = cost * np.maximum(sign * raw - offset, 0.0)
-        value = float(losses.sum(dtype=np.float64)) + objective.penalty_value(w)
+        w, z = w + step * dw, z + step * dz
+        slacks = _inside(_move(slacks, change, step), form.cost)
         # The program is kept feasible, and its Lagrangian stationary once a full step was made.
-        left = abs(float(((1.0 - step) * residual) @ w))
-        return w, InteriorState(
-            value, (1.0 - step) * float(np.linalg.norm(residual)), step,
-            _complementarity(slacks) + left, slacks=slacks, raw=raw, hinges=state.hinges,
+        residual = (1.0 - step) * system.residual
+        gap = _complementarity(slacks) + abs(float(residual @ w))
+        state = InteriorState(
+            form.value(w, z), float(np.linalg.norm(residual)), step, gap,
+            slacks=slacks, z=z, form=form,
         )  # fmt: skip
+        if form.l1 and gap <= run.tol * abs(state.value):
+            return _exact_zeros(w, state)
+        return w, state
+
+
+class _NewtonSystem:
+    """Newton's equations of the perturbed optimality conditions, reduced to the parameters."""
+
+    def __init__(self, form: HingeForm, w: FloatArray, slacks: Slacks) -> None:
+        u, t, p, r = slacks
+        self.form, self.slacks = form, slacks
+        self.D = 1.0 / (u / r + t / p)
+        self.factors = factorise(form.hessian(self.D.sum(axis=0)))
+        self.residual = form.backward((form.sign * p).sum(axis=0)) + form.ridge_gradient(w)
+
+    def direction(self, pt: Any, ru: Any) -> tuple[FloatArray, FloatArray, Slacks]:
+        """Solve for the step that brings the products p t and r u to the targets given."""
+        form, (u, t, p, r) = self.form, self.slacks
+        e = (pt / p - t) - (ru / r - u)
+        dw = -solve(self.factors, self.residual + form.backward((form.sign * self.D * e).sum(axis=0)))
+        dz = form.forward(dw)
+        dp = self.D * (form.sign * dz + e)
+        du = (ru + u * dp) / r - u
+        return dw, dz, Slacks(du, du - form.sign * dz, dp, -dp)
+
+
+def _exact_zeros(w: FloatArray, state: InteriorState) -> tuple[FloatArray, InteriorState]:
+    """Make coefficients exactly zero whose multipliers say that they are, unless that costs."""
+    form, slacks = state.form, state.slacks
+    assert form is not None and slacks is not None
+    kinked = np.all(np.minimum(slacks.p, slacks.r) > KINK * form.cost, axis=0)
+    sparse = form.without_zeros(w, kinked)
+    value = form.value(sparse, form.forward(sparse))
+    if value <= state.value + state.gap:
+        gap = state.gap + max(0.0, value - state.value)
+        return sparse, replace(state, value=value, gap=gap)
+    return w, state
 
 
 def _complementarity(slacks: Slacks) -> float:
@@ -149,6 +175,11 @@ def _complementarity(slacks: Slacks) -> float:
 
 def _move(slacks: Slacks, change: Slacks, step: float) -> Slacks:
     return Slacks(*(value + step * delta for value, delta in zip(slacks, change, strict=True)))
+
+
+def _inside(slacks: Slacks, cost: FloatArray) -> Slacks:
+    p = np.clip(slacks.p, INTERIOR * cost, (1.0 - INTERIOR) * cost)
+    return slacks._replace(p=p, r=cost - p)
 
 
 def _longest_step(slacks: Slacks, change: Slacks) -> float:

@@ -1,0 +1,102 @@
+"""Objectives that are sums of hinges plus a quadratic, for interior point methods."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skgrad._typing import FloatArray
+from skgrad.losses import Loss
+from skgrad.models import LinearModel, Standardization
+from skgrad.penalties import Penalty
+from skgrad.rows import Batch
+
+
+class HingeForm:
+    r"""A piecewise linear loss with an elastic-net penalty, as hinges of linear terms.
+
+    .. math:: F(w) = \sum_{k, j} cost_{kj} \max(sign_{kj} z_j - offset_{kj}, 0)
+              + \tfrac{\mu}{2} |coef(w)|^2
+
+    where z holds the raw predictions of all rows and outputs and, with an L1 penalty, the
+    coefficients themselves: :math:`|c| = \max(c, 0) + \max(-c, 0)`.
+
+    Attributes
+    ----------
+    sign, offset, cost : arrays that broadcast to (n_hinges, n_terms)
+        The hinges of each term.
+    """
+
+    def __init__(
+        self, data: Batch, n_samples: int, model: LinearModel, loss: Loss, penalty: Penalty,
+        standardization: Standardization,
+    ) -> None:  # fmt: skip
+        self.A, self.model, self.scale = data.A, model, standardization.scale
+        self.ridge, self.n_raw = penalty.strong_convexity, n_samples * model.n_outputs
+        self.l1 = penalty.l1_strength or 0.0
+        sign, offset, cost = loss.hinges(data.y)
+        weight = 1.0 / n_samples if data.weight is None else data.weight
+        shape = (len(sign), n_samples, model.n_outputs)
+        flat = (len(sign), self.n_raw)
+        self.sign, self.offset, self.cost = (
+            np.broadcast_to(part, shape).reshape(flat) for part in (sign, offset, cost * weight)
+        )
+        if self.l1:
+            self._append_coefficients()
+
+    def _append_coefficients(self) -> None:
+        if len(self.sign) == 1:
+            # Two hinges at half the cost, so that rows and coefficients have equally many.
+            self.sign, self.offset = np.repeat(self.sign, 2, 0), np.repeat(self.offset, 2, 0)
+            self.cost = np.repeat(0.5 * self.cost, 2, 0)
+        dtype = self.cost.dtype
+        size = self.model.n_outputs * self.model.n_features
+        both = np.repeat(np.array([[1.0], [-1.0]], dtype), size, axis=1)
+        self.sign = np.hstack([self.sign, both])
+        self.offset = np.hstack([self.offset, np.zeros_like(both)])
+        self.cost = np.hstack([self.cost, np.full_like(both, self.l1)])
+
+    def forward(self, w: FloatArray) -> FloatArray:
+        """Compute the terms z, shape (n_terms,)."""
+        raw = self.model.forward(w, self.A).ravel()
+        return np.append(raw, self._coef(w).ravel()) if self.l1 else raw
+
+    def backward(self, theta: FloatArray) -> FloatArray:
+        """Multiply by the transpose of the linear map `forward`."""
+        raw = theta[: self.n_raw].reshape(-1, self.model.n_outputs)
+        gradient = self.model.backward(self.A, raw)
+        if self.l1:
+            coef = self.model.coef(gradient)
+            coef += theta[self.n_raw :].reshape(coef.shape) * self.scale
+        return gradient
+
+    def hessian(self, weights: FloatArray) -> FloatArray:
+        """Compute blocks of the Hessian of sum_j weights_j z_j^2 / 2 + mu |coef|^2 / 2."""
+        raw = weights[: self.n_raw].reshape(-1, self.model.n_outputs)
+        blocks = self.model.hessian(self.A, raw)
+        diagonal = np.einsum("bii->bi", blocks)[:, : self.model.n_features]
+        diagonal += self.ridge * self.scale**2
+        if self.l1:
+            diagonal += weights[self.n_raw :].reshape(diagonal.shape) * self.scale**2
+        return blocks
+
+    def ridge_gradient(self, w: FloatArray) -> FloatArray:
+        """Compute the gradient of the quadratic part."""
+        gradient = np.zeros_like(w)
+        self.model.coef(gradient)[...] = self.ridge * self._coef(w) * self.scale
+        return gradient
+
+    def value(self, w: FloatArray, z: FloatArray) -> float:
+        """Compute the objective."""
+        losses = self.cost * np.maximum(self.sign * z - self.offset, 0.0)
+        coef = self._coef(w)
+        return float(losses.sum(dtype=np.float64)) + 0.5 * self.ridge * float(np.vdot(coef, coef))
+
+    def without_zeros(self, w: FloatArray, kinked: FloatArray) -> FloatArray:
+        """Set the coefficients to zero whose terms sit at the kink (a mask over the terms)."""
+        w = w.copy()
+        coef = self.model.coef(w)
+        coef[kinked[self.n_raw :].reshape(coef.shape)] = 0.0
+        return w
+
+    def _coef(self, w: FloatArray) -> FloatArray:
+        return self.model.coef(w) * self.scale

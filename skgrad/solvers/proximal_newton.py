@@ -1,0 +1,118 @@
+"""Newton's method for smooth losses with non-smooth penalties."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from skgrad._typing import FloatArray
+from skgrad.objective import Capability, Objective
+from skgrad.solvers._base import Run, Solver, State, Status, least_gap
+from skgrad.solvers._quadratic import QuadraticModel
+
+SUFFICIENT_DECREASE = 1e-4
+MAX_HALVINGS = 40
+# The semismooth Newton steps inside converge in one jump: a tight accuracy costs nothing.
+INNER_ACCURACY = 1e-6
+
+
+@dataclass(slots=True)
+class ProximalNewtonState(State):
+    """Gradient of the smooth part at w and its value; the Hessian if it is constant."""
+
+    gradient: FloatArray | None = None
+    smooth_value: float = float("nan")
+    hessian: FloatArray | None = None
+
+
+class ProximalNewton(Solver):
+    r"""Newton's method with the penalty kept as it is.
+
+    .. math:: z_t = \arg\min_z \; \nabla f(w_t)'(z - w_t) + \tfrac12 (z - w_t)' \nabla^2 f(w_t) (z - w_t)
+              + penalty(z), \qquad w_{t+1} = w_t + \eta_t (z_t - w_t)
+
+    The quadratic problems involve the Hessian only, not the data, and are solved by a semismooth
+    Newton method that identifies which coefficients are zero. A handful of iterations, each of cost
+    n_samples * block_size^2: the method of choice for L1 and elastic-net penalties and for sign
+    constraints with many rows and up to some hundred columns.
+
+    Parameters
+    ----------
+    learning_rate : float in (0, 1], default=1.0
+        First trial step :math:`\eta` of the line search.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from skgrad import LogisticRegression
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> clf = LogisticRegression(l1_ratio=1.0, solver="proximal_newton").fit(X, y)
+    >>> clf.converged_, bool((clf.coef_ == 0).any())
+    (True, True)
+
+    References
+    ----------
+    J. Lee, Y. Sun and M. Saunders (2014). Proximal Newton-type methods for minimizing composite
+    functions. SIAM Journal on Optimization 24, 1420-1443, algorithm 1.
+    """
+
+    name = "proximal_newton"
+    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.SMOOTH_LOSS})
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "learning_rate": [Interval(Real, 0, 1, closed="right")],
+    }
+
+    def __init__(self, learning_rate: float = 1.0) -> None:
+        self.learning_rate = learning_rate
+
+    def init(self, objective: Objective, w: FloatArray, run: Run) -> ProximalNewtonState:
+        """Evaluate the start, moved to where the penalty is finite."""
+        value, gradient = objective.value_and_gradient(w)
+        total = value + objective.nonsmooth_value(w)
+        return ProximalNewtonState(total, gradient=gradient, smooth_value=value)
+
+    def step(
+        self, objective: Objective, w: FloatArray, state: ProximalNewtonState, run: Run
+    ) -> tuple[FloatArray, ProximalNewtonState]:
+        """Minimise the quadratic model, then search along the way to its minimiser."""
+        assert state.gradient is not None
+        hessian = objective.hessian(w) if state.hessian is None else state.hessian
+        model = QuadraticModel(objective, w, state.gradient, hessian)
+        direction = model.minimise(INNER_ACCURACY * run.tol * abs(state.value)) - w
+        decrease = (
+            float(state.gradient @ direction)
+            + objective.nonsmooth_value(w + direction)
+            - objective.nonsmooth_value(w)
+        )
+        # The decrease that the model promises estimates the gap at w, and so bounds the next one.
+        promised = max(0.0, -model.value(w + direction))
+        found = self._search(objective, w, direction, decrease, state) if decrease < 0.0 else None
+        if found is None:
+            return w, replace(state, gap=least_gap(state.gap, promised), status=Status.PRECISION)
+        step, moved, value, gradient = found
+        mapping = objective.prox(moved - gradient, 1.0) - moved
+        return moved, ProximalNewtonState(
+            value + objective.nonsmooth_value(moved), float(np.linalg.norm(mapping)), step,
+            least_gap(objective.duality_gap(moved), promised), gradient=gradient, smooth_value=value,
+            hessian=hessian if objective.constant_curvature else None,
+        )  # fmt: skip
+
+    def _search(
+        self, objective: Objective, w: FloatArray, direction: FloatArray, decrease: float,
+        state: ProximalNewtonState,
+    ) -> tuple[float, FloatArray, float, FloatArray] | None:  # fmt: skip
+        """Halve the step until the decrease is a fraction of what the model promises."""
+        noise = 10 * float(np.finfo(w.dtype).eps) * abs(state.value)
+        step = float(self.learning_rate)
+        for _ in range(MAX_HALVINGS):
+            moved = w + step * direction
+            value, gradient = objective.value_and_gradient(moved)
+            total = value + objective.nonsmooth_value(moved)
+            if total <= state.value + SUFFICIENT_DECREASE * step * decrease + noise:
+                return step, moved, value, gradient
+            step *= 0.5
+        return None

@@ -1,0 +1,106 @@
+"""Every solver reaches the same minimum on every objective that it can minimise."""
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+from problems import PENALTIES, Variant, make_loss, make_objective, make_penalty, minimum
+from tolerances import suboptimality
+
+from skgrad.losses import LOSSES
+from skgrad.schedules import Cosine
+from skgrad.solvers import SOLVERS, IncompatibleSolverError, Solver
+
+VARIANTS = [
+    Variant(layout, dtype, weights)
+    for layout, dtype, weights in product(
+        ["dense", "csr"], ["float64", "float32"], ["none", "rows"]
+    )
+]
+
+
+def combinations():
+    """Yield solver, loss and penalty with all kinds of data."""
+    yield from product(SOLVERS, LOSSES, PENALTIES)
+
+
+def compatible(solver_name, loss_name, kind):
+    objective = make_objective(make_loss(loss_name), make_penalty(kind), Variant())
+    return SOLVERS[solver_name].needs <= objective.offers
+
+
+COMPATIBLE = [case for case in combinations() if compatible(*case)]
+INCOMPATIBLE = [case for case in combinations() if not compatible(*case)]
+
+
+def ids(value):
+    return getattr(value, "__name__", None) if isinstance(value, type) else str(value)
+
+
+def solve(solver, objective, dtype, max_iter):
+    tol = 0.01 * suboptimality(solver, dtype)
+    return solver.run(objective, objective.start(), tol=tol, max_iter=max_iter)
+
+
+def assert_minimum(solver, loss_name, kind, variant, max_iter):
+    """Compare with the minimum, both evaluated in float64."""
+    loss, penalty = make_loss(loss_name), make_penalty(kind)
+    objective = make_objective(loss, penalty, variant)
+    result = solve(solver, objective, variant.dtype, max_iter)
+    exact = make_objective(loss, penalty, replace(variant, dtype="float64"))
+    user = objective.to_user(result.w).astype(np.float64)
+    best = minimum(loss_name, kind, variant.weights)
+    excess = (exact.value(exact.from_user(user)) - best) / abs(best)
+    assert -1e-9 <= excess <= suboptimality(solver, variant.dtype), (variant, result.status)
+    assert result.w.dtype == variant.dtype
+
+
+@pytest.mark.parametrize(("solver_name", "loss_name", "kind"), COMPATIBLE, ids=ids)
+def test_minimum(solver_name, loss_name, kind):
+    # Each combination takes the next kind of data: all kinds meet every solver, loss and penalty.
+    variant = VARIANTS[COMPATIBLE.index((solver_name, loss_name, kind)) * 3 % len(VARIANTS)]
+    solver = SOLVERS[solver_name]()
+    assert_minimum(solver, loss_name, kind, variant, 300 if solver.stochastic else 3000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+@pytest.mark.parametrize(("solver_name", "loss_name", "kind"), COMPATIBLE, ids=ids)
+def test_minimum_on_all_kinds_of_data(solver_name, loss_name, kind, variant):
+    solver = SOLVERS[solver_name]()
+    assert_minimum(solver, loss_name, kind, variant, 1000 if solver.stochastic else 20_000)
+
+
+@pytest.mark.parametrize("kind", PENALTIES, ids=ids)
+@pytest.mark.parametrize("loss_name", LOSSES)
+@pytest.mark.parametrize("name", [name for name in SOLVERS if SOLVERS[name].stochastic])
+def test_minimum_with_a_decaying_schedule(name, loss_name, kind):
+    solver = SOLVERS[name](learning_rate=Cosine(), batch_size=16)
+    assert_minimum(solver, loss_name, kind, Variant(), 300)
+
+
+@pytest.mark.parametrize(("solver_name", "loss_name", "kind"), INCOMPATIBLE, ids=ids)
+def test_incompatible_objectives_are_refused_with_alternatives(solver_name, loss_name, kind):
+    objective = make_objective(make_loss(loss_name), make_penalty(kind), Variant())
+    solver = SOLVERS[solver_name]()
+    before = objective.passes
+    with pytest.raises(IncompatibleSolverError, match="solver='auto'") as caught:
+        solver.run(objective, objective.start())
+    assert objective.passes == before
+    message = str(caught.value)
+    assert message.startswith(f"{type(solver).__name__} needs ")
+    named = [name for name in SOLVERS if f" {SOLVERS[name].__name__}" in message.split("Use ")[1]]
+    for name in named:
+        assert compatible(name, loss_name, kind), message
+    assert named
+
+
+def test_registry_holds_every_solver():
+    def concrete(cls):
+        for subclass in cls.__subclasses__():
+            if subclass.__module__.startswith("skgrad") and not subclass.__abstractmethods__:
+                yield subclass
+            yield from concrete(subclass)
+
+    assert set(concrete(Solver)) == set(SOLVERS.values())

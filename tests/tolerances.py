@@ -1,0 +1,47 @@
+"""How closely numbers must agree, by dtype and by the order of the solver that found them."""
+
+import numpy as np
+
+from skgrad.solvers import LBFGS, AugmentedLagrangian, InteriorPoint, Newton, Solver
+
+SECOND_ORDER = (Newton, LBFGS, InteriorPoint, AugmentedLagrangian)
+
+# Largest relative suboptimality (F(w) - min F) / |min F| of a solver's answer.
+SUBOPTIMALITY = {
+    ("float64", "first"): 1e-6,
+    ("float64", "second"): 1e-6,
+    ("float64", "stochastic"): 1e-3,
+    ("float32", "first"): 1e-5,
+    ("float32", "second"): 1e-5,
+    ("float32", "stochastic"): 1e-3,
+}
+# Relative error of one pass over the data: a product, a sum, a derivative in closed form.
+ARITHMETIC = {"float64": 1e-11, "float32": 2e-5}
+# Relative error of coefficients against a peer that was asked for every digit.
+COEFFICIENTS = {"float64": 1e-6, "float32": 1e-3}
+# Relative error of a central difference of float64 values.
+FINITE_DIFFERENCE = 1e-6
+# The largest eigenvalue is estimated by power iteration: it may be low by this share.
+SPECTRUM = 0.05
+
+
+def order(solver: Solver) -> str:
+    """Tell which row of the table is a solver's."""
+    if solver.stochastic:
+        return "stochastic"
+    return "second" if isinstance(solver, SECOND_ORDER) else "first"
+
+
+def suboptimality(solver: Solver, dtype) -> float:
+    """Look up the largest relative suboptimality."""
+    return SUBOPTIMALITY[np.dtype(dtype).name, order(solver)]
+
+
+def arithmetic(dtype) -> float:
+    """Look up the relative error of one pass."""
+    return ARITHMETIC[np.dtype(dtype).name]
+
+
+def coefficients(dtype) -> float:
+    """Look up the relative error of coefficients."""
+    return COEFFICIENTS[np.dtype(dtype).name]
