@@ -30,7 +30,7 @@ class HingeForm:
         self, data: Batch, n_samples: int, model: LinearModel, loss: Loss, penalty: Penalty,
         standardization: Standardization,
     ) -> None:  # fmt: skip
-        self.A, self.model, self.scale = data.A, model, standardization.scale
+        self.A, self.model, self.standardization = data.A, model, standardization
         self.ridge, self.n_raw = penalty.strong_convexity, n_samples * model.n_outputs
         self.l1 = penalty.l1_strength or 0.0
         sign, offset, cost = loss.hinges(data.y)
@@ -66,23 +66,26 @@ class HingeForm:
         gradient = self.model.backward(self.A, raw)
         if self.l1:
             coef = self.model.coef(gradient)
-            coef += theta[self.n_raw :].reshape(coef.shape) * self.scale
+            coef += self.standardization.pull(theta[self.n_raw :].reshape(coef.shape))
         return gradient
 
     def hessian(self, weights: FloatArray) -> FloatArray:
         """Compute blocks of the Hessian of sum_j weights_j z_j^2 / 2 + mu |coef|^2 / 2."""
         raw = weights[: self.n_raw].reshape(-1, self.model.n_outputs)
         blocks = self.model.hessian(self.A, raw)
-        diagonal = np.einsum("bii->bi", blocks)[:, : self.model.n_features]
-        diagonal += self.ridge * self.scale**2
+        p = self.model.n_features
+        curvature = np.full((len(blocks), p), self.ridge, dtype=blocks.dtype)
         if self.l1:
-            diagonal += weights[self.n_raw :].reshape(diagonal.shape) * self.scale**2
+            curvature += weights[self.n_raw :].reshape(curvature.shape)
+        for block, row in zip(blocks, curvature, strict=True):
+            inner = block[:p, :p]
+            inner += self.standardization.pull_curvature(row)
         return blocks
 
     def ridge_gradient(self, w: FloatArray) -> FloatArray:
         """Compute the gradient of the quadratic part."""
         gradient = np.zeros_like(w)
-        self.model.coef(gradient)[...] = self.ridge * self._coef(w) * self.scale
+        self.model.coef(gradient)[...] = self.standardization.pull(self.ridge * self._coef(w))
         return gradient
 
     def value(self, w: FloatArray, z: FloatArray) -> float:
@@ -99,4 +102,4 @@ class HingeForm:
         return w
 
     def _coef(self, w: FloatArray) -> FloatArray:
-        return self.model.coef(w) * self.scale
+        return self.standardization.coef_to_user(self.model.coef(w))

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import lapack
 
 from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.hinges import HingeForm
@@ -22,6 +23,12 @@ SPECTRUM_ROWS = 2000
 POWER_ITERATIONS = 12
 # The intercept's curvature may be this much below the loss's largest: half its inverse.
 INTERCEPT_MARGIN = 5.0
+# Decorrelation costs n * p^2 once and p^2 per evaluation.
+LARGEST_ROTATION = 300
+# Least curvature that decorrelation divides by, relative to the largest: smaller ones are rounding.
+FLATTEST = 1e-9
+# At the optimum the loss's curvature is about this fraction of its bound.
+TYPICAL_CURVATURE = 0.05
 
 
 class Capability(Enum):
@@ -38,6 +45,15 @@ class Smoothness(NamedTuple):
 
     mean: float
     row: float
+
+
+class Source(NamedTuple):
+    """The data as they were given."""
+
+    X: Matrix
+    y: Array
+    sample_weight: FloatArray | None
+    total_weight: float | None
 
 
 class Objective:
@@ -71,6 +87,7 @@ class Objective:
     Examples
     --------
     >>> import numpy as np
+from scipy.linalg import lapack
     >>> from skgrad.losses import SquaredError
     >>> from skgrad.models import LinearModel
     >>> from skgrad.objective import Objective
@@ -97,6 +114,7 @@ class Objective:
         self.n_samples, self.n_outputs = X.shape[0], model.n_outputs
         self.n_params, self.dtype, self.density = model.n_params, X.dtype, density(X)
         self.passes = 0.0
+        self._source = Source(X, y, sample_weight, total_weight)
         weight = None
         if sample_weight is not None:
             total = float(sample_weight.sum()) if total_weight is None else total_weight
@@ -218,10 +236,35 @@ class Objective:
         return Standardization(mean.astype(X.dtype), scale.astype(X.dtype))
 
     def _user_coef(self, w: FloatArray) -> FloatArray:
-        return self.model.coef(w) * self.standardization.scale
+        return self.standardization.coef_to_user(self.model.coef(w))
 
     def _penalty_value(self, w: FloatArray) -> float:
         return self.penalty.value(self._user_coef(w))
+
+    def decorrelated(self) -> Objective:
+        """Change to coordinates in which the objective's curvature is about the same everywhere.
+
+        For methods that see gradients only: whitens A'A plus the penalty's curvature, which makes
+        collinear columns harmless. Needs a smooth penalty (proximal operators are separable in the
+        user's coordinates only) and dense data with few columns; returns itself otherwise.
+        """
+        p = self.model.n_features
+        if not self.penalty.smooth or self.density < 1.0 or not 1 < p <= LARGEST_ROTATION:
+            return self
+        scaling = self.standardization
+        A, _, weight = self._rows.data.take(slice(0, None, max(1, self.n_samples // (20 * p + 2000))))
+        share = np.ones(A.n_samples) if weight is None else weight.mean(axis=1)
+        M = A.gram((share / share.sum()).astype(self.dtype))[:p, :p].astype(np.float64)
+        ridge = self.penalty.strong_convexity / (TYPICAL_CURVATURE * self._loss_curvature)
+        np.einsum("ii->i", M)[...] += ridge * scaling.scale**2 + FLATTEST * float(M.max(initial=0.0))
+        lower = np.linalg.cholesky(M)
+        rotation = np.triu(lapack.dtrtri(lower, lower=1)[0].T).astype(self.dtype)
+        moved = Standardization(scaling.center, scaling.scale, rotation)
+        data = self._source
+        return Objective(
+            self.model, self.loss, self.penalty, data.X, data.y, data.sample_weight,
+            total_weight=data.total_weight, standardization=moved,
+        )  # fmt: skip
 
     # -- values and derivatives -------------------------------------------------------------------
 
@@ -250,8 +293,7 @@ class Objective:
         if self.penalty.smooth:
             coef = self._user_coef(w)
             value += self.penalty.value(coef)
-            slope = self.penalty.gradient(coef)
-            slope *= self.standardization.scale
+            slope = self.standardization.pull(self.penalty.gradient(coef))
             self.model.coef(gradient)[...] += slope
         return value, gradient
 
@@ -287,21 +329,33 @@ class Objective:
         self.passes += 1.0
         blocks: FloatArray = self._rows.reduce(self._hessian, w)
         if self.penalty.smooth:
-            penalty = np.zeros(self.n_params, dtype=blocks.dtype)
-            curvature = self.penalty.curvature(self._user_coef(w))
-            self.model.coef(penalty)[...] = curvature * self.standardization.scale**2
-            # A block shared by all outputs takes the curvature of the first: they are all alike.
-            diagonal = np.einsum("bii->bi", blocks)
-            diagonal += penalty.reshape(-1, blocks.shape[-1])[: len(blocks)]
+            self._add_penalty_curvature(blocks, self.penalty.curvature(self._user_coef(w)))
         return blocks
+
+    def _add_penalty_curvature(self, blocks: FloatArray, curvature: float | FloatArray) -> None:
+        """Add the Hessian of the penalty to each output's diagonal block, in place."""
+        p, m = self.model.n_features, self.model.row_length
+        coef_shape = (self.n_outputs, p)
+        if self.standardization.rotation is None:
+            diagonal = np.zeros((self.n_outputs, m), dtype=blocks.dtype)
+            diagonal[:, :p] = curvature * self.standardization.scale**2
+            # A block shared by all outputs takes the curvature of the first: they are all alike.
+            target = np.einsum("bii->bi", blocks)
+            target += diagonal.reshape(-1, blocks.shape[-1])[: len(blocks)]
+            return
+        for k, row in enumerate(np.broadcast_to(curvature, coef_shape)):
+            b, start = divmod(k * m, blocks.shape[-1])
+            if b < len(blocks):
+                inner = blocks[b, start : start + p, start : start + p]
+                inner += self.standardization.pull_curvature(row)
 
     def hess_vec(self, w: FloatArray, v: FloatArray) -> FloatArray:
         """Compute the product of the smooth part's Hessian with v."""
         self.passes += 1.0
         product: FloatArray = self._rows.reduce(self._hess_vec, w, v)
         if self.penalty.smooth:
-            curvature = self.penalty.curvature(self._user_coef(w)) * self.standardization.scale**2
-            self.model.coef(product)[...] += curvature * self.model.coef(v)
+            curved = self.penalty.curvature(self._user_coef(w)) * self._user_coef(v)
+            self.model.coef(product)[...] += self.standardization.pull(curved)
         return product.astype(self.dtype, copy=False)
 
     # -- how far from the optimum -----------------------------------------------------------------
@@ -316,7 +370,7 @@ class Objective:
         mu = self.penalty.strong_convexity
         if mu == 0.0 or not self.loss.smooth:
             return float("nan")
-        slope = self.model.coef(gradient) * self.standardization.inverse_scale
+        slope = self.standardization.push(self.model.coef(gradient))
         if not self.penalty.smooth:
             slope = self.penalty.minimum_norm_subgradient(self._user_coef(w), slope)
         gap = float(np.vdot(slope, slope)) / (2 * mu)
@@ -345,7 +399,7 @@ class Objective:
         raw = self.model.forward(w, A)
         theta = self.loss.gradient(y, raw) if multipliers is None else multipliers
         pulled = self.model.backward(A, self._weighted(theta, weight))
-        dual = -self.model.coef(pulled) * self.standardization.inverse_scale
+        dual = -self.standardization.push(self.model.coef(pulled))
         coef = self._user_coef(w)
         shrink = 1.0 if unpenalised else self.penalty.dual_scaling(dual)
         residual = float(np.abs(self.model.intercept(pulled) * self.model.intercept(w)).sum())

@@ -99,6 +99,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             problem, held_out = self._hold_out(problem, rng)
             objective = problem.objective(fit_intercept=self.fit_intercept)
             solver = self._resolve_solver(objective)
+            objective = objective.decorrelated() if solver.first_order else objective
             start = self._start(objective)
             stopping = self._early_stopping(objective, held_out)
             callbacks = [] if stopping is None else [stopping]
@@ -131,7 +132,9 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             objective = problem.objective(
                 fit_intercept=self.fit_intercept, standardization=scaling
             )
-            stream = self._open_stream(objective) if stream is None else stream
+            if stream is None:
+                objective = objective.decorrelated()
+                stream = self._open_stream(objective)
             result = stream.solver.run(
                 objective, stream.w, tol=0.0, max_iter=1, horizon=self.max_iter, rng=stream.rng,
                 n_iter_no_change=self.n_iter_no_change, state=stream.state,
@@ -280,7 +283,8 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
         acceptable = max(float(self.tol), solver.acceptable_gap)
         good = self.optimality_gap_ <= acceptable
         ended = result.status in (Status.CONVERGED, Status.STOPPED)
-        stalled = result.status is Status.STALLED and np.isnan(self.optimality_gap_)
+        settled = result.status in (Status.STALLED, Status.SCHEDULE_ENDED)
+        stalled = settled and np.isnan(self.optimality_gap_)
         self.converged_ = bool(ended or stalled or good)
         if warn and not self.converged_:
             warnings.warn(self._advice(result, solver), ConvergenceWarning, stacklevel=4)

@@ -89,8 +89,8 @@ class LinearRegression(MultiOutputMixin, LinearRegressor):
     --------
     >>> import numpy as np
     >>> from skgrad import LinearRegression
-    >>> X = np.array([[1.0], [2.0], [3.0], [4.0]])
-    >>> y = np.array([3.0, 5.0, 7.0, 100.0])
+    >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+    >>> y = np.array([3.0, 5.0, 7.0, 9.0, 100.0])
     >>> LinearRegression(loss="absolute_error").fit(X, y).coef_.round(6)
     array([2.])
 

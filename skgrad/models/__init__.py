@@ -1,6 +1,7 @@
 """Prediction models: maps from a flat parameter vector and data to raw predictions."""
 
 from skgrad.models.linear import LinearModel
-from skgrad.models.standardized import Standardization, StandardizedMatrix
+from skgrad.models.standardization import Standardization
+from skgrad.models.standardized import StandardizedMatrix
 
 __all__ = ["LinearModel", "Standardization", "StandardizedMatrix"]

@@ -3,63 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from skgrad._typing import FloatArray, Matrix
 from skgrad.linalg import gram, is_small, matmul, rmatmul, squared_row_norms, take_rows, to_array
-
-
-@dataclass(frozen=True, slots=True)
-class Standardization:
-    r"""Change of variables that centres and scales columns and leaves the objective as it is.
-
-    A solver's coefficients :math:`v` and the user's are related by
-
-    .. math:: coef = s \odot v, \qquad intercept = v_0 - c' coef,
-
-    so that the raw prediction is :math:`((X - c) \odot s) v + v_0`.
-
-    Parameters
-    ----------
-    center : array of shape (n_features,)
-        Column means; zeros for a model without intercept.
-    scale : array of shape (n_features,)
-        Factor of each column. Zero pins a coefficient to zero (constant columns).
-    """
-
-    center: FloatArray
-    scale: FloatArray
-    inverse_scale: FloatArray = field(init=False)  # zero for pinned columns
-
-    def __post_init__(self) -> None:
-        """Invert the scale once: solvers ask for it in every iteration."""
-        pinned = self.scale == 0
-        inverse = 1.0 / np.where(pinned, 1.0, self.scale)
-        inverse[pinned] = 0.0
-        object.__setattr__(self, "inverse_scale", inverse.astype(self.scale.dtype, copy=False))
-
-    def to_user(self, rows: FloatArray) -> FloatArray:
-        """Map a solver's parameters, one row per output, to the user's."""
-        p = len(self.scale)
-        rows = rows.copy()
-        rows[:, :p] *= self.scale
-        rows[:, p:] -= rows[:, :p] @ self.center[:, None]
-        return rows
-
-    def from_user(self, rows: FloatArray) -> FloatArray:
-        """Map the user's parameters to a solver's; coefficients of pinned columns are dropped."""
-        p = len(self.scale)
-        rows = rows.copy()
-        rows[:, p:] += rows[:, :p] @ self.center[:, None]
-        rows[:, :p] *= self.inverse_scale
-        return rows
+from skgrad.models.standardization import Standardization
 
 
 class StandardizedMatrix(ABC):
-    r"""The matrix :math:`A = [(X - c) \odot s, 1]`, the ones only for models with intercept.
+    r"""The matrix :math:`A = [((X - c) \odot s)\, T, 1]`, the ones only for models with intercept.
 
     `Explicit` holds A itself, where it fits in cache; `Implicit` holds X and applies the change of
     variables to the vectors, so that X is neither copied nor densified.
@@ -117,7 +71,7 @@ class Explicit(StandardizedMatrix):
         A = np.empty((n_samples, n_features + intercept), dtype=X.dtype)
         Z = A[:, :n_features]
         np.subtract(to_array(X), standardization.center, out=Z)
-        Z *= standardization.scale
+        A[:, :n_features] = standardization.pull(Z)
         A[:, n_features:] = 1.0
         return cls(A)
 
@@ -162,19 +116,16 @@ class Implicit(StandardizedMatrix):
     def rmatmul(self, R: FloatArray) -> FloatArray:
         product = rmatmul(self.X, R)
         if not self.intercept:
-            product *= self.standardization.scale
-            return product
+            return self.standardization.pull(product)
         totals = R.sum(axis=0)[:, None]
         product -= totals * self.standardization.center
-        product *= self.standardization.scale
-        return np.hstack([product, totals])
+        return np.hstack([self.standardization.pull(product), totals])
 
     def gram(self, weights: FloatArray | None) -> FloatArray:
-        center, scale = self.standardization.center, self.standardization.scale
         p = self.X.shape[1]
         block = np.empty((p + self.intercept,) * 2, dtype=self.X.dtype)
-        block[:p, :p] = gram(self.X, weights, center)
-        block[:p, :p] *= scale[:, None] * scale
+        inner = gram(self.X, weights, self.standardization.center)
+        block[:p, :p] = self.standardization.pull(self.standardization.pull(inner).T)
         if self.intercept:
             weights = np.ones(self.n_samples, self.X.dtype) if weights is None else weights
             border = self.rmatmul(weights[:, None])
@@ -182,8 +133,16 @@ class Implicit(StandardizedMatrix):
         return block
 
     def squared_row_norms(self) -> FloatArray:
+        if self.standardization.rotation is not None:
+            chunks = [slice(k, k + 1000) for k in range(0, self.n_samples, 1000)]
+            return np.concatenate([self.take(rows).dense_row_norms() for rows in chunks])
         center, scale = self.standardization.center, self.standardization.scale
         return squared_row_norms(self.X, center, scale) + self.intercept
+
+    def dense_row_norms(self) -> FloatArray:
+        """Compute `squared_row_norms` through the rows as an array."""
+        explicit = Explicit.build(self.X, self.standardization, intercept=self.intercept)
+        return explicit.squared_row_norms()
 
     def take(self, rows: Any) -> Implicit:
         X = take_rows(self.X, rows)

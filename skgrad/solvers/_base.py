@@ -22,6 +22,7 @@ class Status(Enum):
 
     CONVERGED = "the estimated relative suboptimality reached tol"
     STALLED = "the loss stopped improving"
+    SCHEDULE_ENDED = "the learning-rate schedule came to its end"
     PRECISION = "no step decreases the objective in floating-point arithmetic any more"
     MAX_ITER = "max_iter iterations were not enough"
     STOPPED = "a callback asked to stop"
@@ -137,6 +138,8 @@ class Solver(Parameterized, ABC):
     needs: ClassVar[frozenset[Capability]] = frozenset()
     # Whether iterations see mini-batches only, so that a stream of chunks can be learned.
     stochastic: ClassVar[bool] = False
+    # Whether steps depend on the coordinates, so that decorrelated columns make them faster.
+    first_order: ClassVar[bool] = False
     # Solvers whose iterates stay noisy count as converged at a looser suboptimality.
     acceptable_gap: ClassVar[float] = 1e-6
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}

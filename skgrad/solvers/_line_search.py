@@ -78,6 +78,8 @@ def backtracking(evaluate: Evaluate, start: Trial, step: float) -> Trial | None:
     noise = rounding_noise(start)
     for _ in range(MAX_TRIALS):
         trial = evaluate(step)
+        if np.array_equal(trial.w, start.w):
+            return None
         if _enough(trial, start, noise):
             return trial
         # Minimiser of the parabola through value, slope at 0 and value at the trial, kept sane.
@@ -113,6 +115,8 @@ def strong_wolfe(
     high: Trial | None = None  # the bracket's other end, once there is one
     for _ in range(MAX_TRIALS):
         trial = evaluate(step)
+        if np.array_equal(trial.w, start.w):
+            break
         if not _enough(trial, start, noise) or trial.value > low.value + noise:
             high = trial
         elif abs(trial.slope) <= -curvature * start.slope:

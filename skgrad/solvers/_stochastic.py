@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
@@ -12,8 +13,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skgrad._typing import FloatArray
 from skgrad.objective import Objective
-from skgrad.schedules import Schedule, get_schedule
-from skgrad.solvers._base import Run, Solver, State, Status, least_gap
+from skgrad.schedules import Constant, Schedule, get_schedule
+from skgrad.solvers._base import Run, Solver, State, Status
+from skgrad.solvers._newton_gap import newton_gap
 
 # Updates of one epoch that batch_size="auto" aims at, and the bounds of a batch: smaller ones drown
 # in interpreter overhead, larger ones gain no accuracy per row.
@@ -21,9 +23,11 @@ UPDATES_PER_EPOCH = 100
 BATCH_BOUNDS = (32, 1024)
 # An epoch counts as progress if it lowers the loss by this fraction.
 PROGRESS = 1e-5
-# The automatic rate is halved after this many epochs without progress, this many times at most.
-PATIENCE = 2
-MAX_HALVINGS = 20
+# The automatic rate grows by this factor every epoch until progress ends for the first time; from
+# then on it is halved whenever progress ends, MAX_HALVINGS times at most: the noise of the iterates
+# is proportional to the rate, and 2^-12 of it is below the tolerances that make sense here.
+GROWTH = 1.2
+MAX_HALVINGS = 12
 # Degree of polynomial-decay averaging: larger forgets the start faster.
 AVERAGING_DEGREE = 8.0
 
@@ -35,7 +39,7 @@ class StochasticState(State):
     """All that an epoch hands to the next.
 
     ``iterate`` is the point that updates move; the parameters returned differ from it when averaging.
-    ``t`` counts updates, ``rate`` is the initial learning rate, halved ``n_halvings`` times.
+    ``t`` counts updates; ``rate`` is the initial learning rate, halved ``n_halvings`` times so far.
     """
 
     iterate: FloatArray | None = None
@@ -55,6 +59,7 @@ class StochasticSolver(Solver):
     """
 
     stochastic: ClassVar[bool] = True
+    first_order: ClassVar[bool] = True
     acceptable_gap: ClassVar[float] = 1e-3
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "learning_rate": [Interval(Real, 0, None, closed="neither"), str, Schedule],
@@ -145,7 +150,10 @@ class StochasticSolver(Solver):
     @final
     def finish(self, objective: Objective, w: FloatArray, state: State) -> State:
         """Evaluate the objective at the returned parameters: epochs only see running means."""
-        value, gap, norm = _evaluate(objective, w)
+        value, gradient = objective.value_and_gradient(w)
+        value += objective.nonsmooth_value(w)
+        gap = newton_gap(objective, w, gradient) if math.isfinite(value) else math.nan
+        norm = float(np.linalg.norm(gradient))
         return replace(state, value=value, gap=gap, gradient_norm=norm)
 
     def _batch_size(self, objective: Objective) -> int:
@@ -157,30 +165,28 @@ class StochasticSolver(Solver):
     def _watch(
         self, objective: Objective, w: FloatArray, state: StochasticState, schedule: Schedule, run: Run
     ) -> StochasticState:
-        """Halve an automatic rate on a plateau; end the run when there is nothing left to gain."""
-        if state.value < state.best - PROGRESS * abs(state.best):
-            return replace(state, best=state.value, n_bad_epochs=0)
-        state = replace(state, best=min(state.best, state.value), n_bad_epochs=state.n_bad_epochs + 1)
-        if self.learning_rate != "auto":
-            stalled = state.n_bad_epochs >= run.n_iter_no_change
+        """Adapt an automatic rate; end the run when there is nothing left to gain."""
+        adaptive = self.learning_rate == "auto"
+        if not adaptive and not isinstance(schedule, Constant):
+            # Progress comes with the decay of the rate: let the schedule play to its end.
+            epoch = state.t * self._batch_size(objective) / objective.n_samples
+            ended = epoch >= run.horizon - 0.5
+            return replace(state, status=Status.SCHEDULE_ENDED) if ended else state
+        loss = objective.value(w) if adaptive else state.value
+        progress = loss < state.best - PROGRESS * abs(state.best)
+        n_bad = 0 if progress else state.n_bad_epochs + 1
+        state = replace(state, best=min(loss, state.best), n_bad_epochs=n_bad)
+        if not adaptive:
+            stalled = n_bad >= run.n_iter_no_change
             return replace(state, status=Status.STALLED) if stalled else state
-        if state.n_bad_epochs < PATIENCE:
+        if progress and state.n_halvings == 0:
+            return replace(state, rate=GROWTH * state.rate)
+        if n_bad < run.n_iter_no_change:
             return state
-        _, gap, _ = _evaluate(objective, w)
-        status = Status.STALLED if state.n_halvings >= MAX_HALVINGS else None
         return replace(
-            state, gap=gap, rate=0.5 * state.rate, n_halvings=state.n_halvings + 1,
-            n_bad_epochs=0, status=status,
+            state, rate=0.5 * state.rate, n_halvings=state.n_halvings + 1, n_bad_epochs=0,
+            status=Status.STALLED if state.n_halvings >= MAX_HALVINGS else None,
         )  # fmt: skip
-
-
-def _evaluate(objective: Objective, w: FloatArray) -> tuple[float, float, float]:
-    value, gradient = objective.value_and_gradient(w)
-    value += objective.nonsmooth_value(w)
-    gap = objective.gradient_gap(w, gradient)
-    if gap != gap:
-        gap = objective.duality_gap(w)
-    return value, least_gap(gap), float(np.linalg.norm(gradient))
 
 
 def _clipping(clip: float | tuple[str, float] | None) -> Any:

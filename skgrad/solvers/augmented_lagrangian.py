@@ -114,11 +114,14 @@ class AugmentedLagrangian(Solver):
         gap = objective.duality_gap(result.w, multipliers)
         _, gradient = smoothed.value_and_gradient(result.w)
         objective.passes = smoothed.passes
-        n_bad = 0 if gap < 0.5 * state.best_gap else state.n_bad + 1
+        # A narrower smoothing is harder: wait until the inner solver manages this one.
+        solved = result.status in (Status.CONVERGED, Status.PRECISION)
+        shrink = self.shrink if solved else 1.0
+        n_bad = 0 if gap < 0.9 * state.best_gap else state.n_bad + 1
         return result.w, replace(
             state, value=value, gradient_norm=float(np.linalg.norm(gradient)),
             step_size=state.width, gap=gap, multipliers=multipliers,
-            width=max(state.width * self.shrink, state.narrowest),
+            width=max(state.width * shrink, state.narrowest),
             best_gap=min(gap, state.best_gap), n_bad=n_bad,
-            status=Status.STALLED if n_bad >= run.n_iter_no_change else None,
+            status=Status.STALLED if n_bad >= 2 * run.n_iter_no_change else None,
         )  # fmt: skip

@@ -15,7 +15,7 @@ from skgrad.solvers._base import Run, Solver, State, Status, curvature_gap, leas
 from skgrad.solvers._line_search import Trial, along, backtracking, strong_wolfe
 
 # Curvatures along this many recent steps estimate the least curvature of the objective.
-CURVATURE_MEMORY = 20
+CURVATURE_MEMORY = 100
 # The automatic first step may grow by this factor an iteration, so that one steep region met early
 # does not slow down the rest of the run.
 STEP_GROWTH = 2.0
@@ -69,6 +69,7 @@ class GradientDescent(Solver):
     """
 
     name = "gradient_descent"
+    first_order: ClassVar[bool] = True
     needs: ClassVar[frozenset[Capability]] = frozenset(
         {Capability.SMOOTH_LOSS, Capability.SMOOTH_PENALTY}
     )

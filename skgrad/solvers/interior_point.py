@@ -19,9 +19,8 @@ from skgrad.solvers._cholesky import factorise, solve
 TO_BOUNDARY = 0.995
 # A step shorter than this makes no progress any more.
 SHORTEST_STEP = 1e-8
-# Multipliers stay this far from their bounds, relative to the cost: the smallest distance at which
-# their ratio with a slack is not rounding.
-INTERIOR = 1e-14
+# Multipliers stay this many units of rounding inside their bounds, and slacks above zero.
+INTERIOR = 10.0
 # A multiplier further inside its bounds than this, relatively, belongs to a hinge at its kink.
 KINK = 1e-3
 # Passes over the data of an iteration: the Hessian, and half a pass for each of five products.
@@ -178,8 +177,11 @@ def _move(slacks: Slacks, change: Slacks, step: float) -> Slacks:
 
 
 def _inside(slacks: Slacks, cost: FloatArray) -> Slacks:
-    p = np.clip(slacks.p, INTERIOR * cost, (1.0 - INTERIOR) * cost)
-    return slacks._replace(p=p, r=cost - p)
+    margin = INTERIOR * float(np.finfo(cost.dtype).eps)
+    p = np.clip(slacks.p, margin * cost, (1.0 - margin) * cost)
+    smallest = margin * float(np.mean(slacks.u))
+    u, t = np.maximum(slacks.u, smallest), np.maximum(slacks.t, smallest)
+    return Slacks(u, t, p, cost - p)
 
 
 def _longest_step(slacks: Slacks, change: Slacks) -> float:

@@ -14,15 +14,19 @@ from skgrad.objective import Capability, Objective
 from skgrad.solvers._base import Run, Solver, State, Status, curvature_gap, least_gap
 from skgrad.solvers._line_search import Trial, along, strong_wolfe
 
+# Curvatures along this many recent steps estimate the least curvature of the objective.
+CURVATURE_MEMORY = 100
+
 Pair = tuple[FloatArray, FloatArray, float]  # displacement s, change of gradient y, their product
 
 
 @dataclass(slots=True)
 class LBFGSState(State):
-    """Gradient at w and the pairs that make up the inverse Hessian, oldest first."""
+    """Gradient at w, the pairs that make up the inverse Hessian, oldest first, and curvatures."""
 
     gradient: FloatArray | None = None
     pairs: tuple[Pair, ...] = ()
+    curvatures: tuple[float, ...] = ()
 
 
 class LBFGS(Solver):
@@ -54,6 +58,7 @@ class LBFGS(Solver):
     """
 
     name = "lbfgs"
+    first_order: ClassVar[bool] = True
     needs: ClassVar[frozenset[Capability]] = frozenset(
         {Capability.SMOOTH_LOSS, Capability.SMOOTH_PENALTY}
     )
@@ -85,7 +90,7 @@ class LBFGS(Solver):
             trial = self._search(objective, w, state, -state.gradient, False)
         if trial is None:
             return w, replace(state, status=Status.PRECISION)
-        return trial.w, self._advance(objective, w, trial, state.gradient, pairs)
+        return trial.w, self._advance(objective, w, trial, state, pairs)
 
     def _search(
         self, objective: Objective, w: FloatArray, state: LBFGSState, d: FloatArray, scaled: bool
@@ -101,22 +106,23 @@ class LBFGS(Solver):
         return strong_wolfe(evaluate, start, first * float(self.learning_rate))
 
     def _advance(
-        self, objective: Objective, w: FloatArray, trial: Trial, gradient: FloatArray,
+        self, objective: Objective, w: FloatArray, trial: Trial, state: LBFGSState,
         pairs: tuple[Pair, ...],
     ) -> LBFGSState:  # fmt: skip
-        s, y = trial.w - w, trial.gradient - gradient
+        s, y = trial.w - w, trial.gradient - state.gradient
         product = float(s @ y)
         eps = float(np.finfo(y.dtype).eps)
         # The Wolfe conditions make s'y positive; skip a pair whose sign is rounding.
         if product > eps * float(np.linalg.norm(s)) * float(np.linalg.norm(y)):
             pairs = (*pairs, (s, y, product))[-self.memory :]
+        curvatures = (*state.curvatures, product / float(s @ s))[-CURVATURE_MEMORY:]
         norm = float(np.linalg.norm(trial.gradient))
-        gap = objective.gradient_gap(trial.w, trial.gradient)
-        curvatures = (product / float(s @ s) for s, _, product in pairs)
-        gap = least_gap(gap, curvature_gap(norm, curvatures))
+        bound = objective.gradient_gap(trial.w, trial.gradient)
+        gap = least_gap(bound, curvature_gap(norm, curvatures))
         return LBFGSState(
-            trial.value, norm, trial.step, gap, gradient=trial.gradient, pairs=pairs
-        )
+            trial.value, norm, trial.step, gap, gradient=trial.gradient, pairs=pairs,
+            curvatures=curvatures,
+        )  # fmt: skip
 
 
 def inverse_hessian_product(pairs: tuple[Pair, ...], gradient: FloatArray) -> FloatArray:

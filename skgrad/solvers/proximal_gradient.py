@@ -65,6 +65,7 @@ class ProximalGradient(Solver):
     """
 
     name = "proximal_gradient"
+    first_order: ClassVar[bool] = True
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.SMOOTH_LOSS})
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "acceleration": [StrOptions({"nesterov", "none"})],
