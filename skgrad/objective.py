@@ -25,6 +25,8 @@ POWER_ITERATIONS = 12
 INTERCEPT_MARGIN = 5.0
 # Decorrelation costs n * p^2 once and p^2 per evaluation.
 LARGEST_ROTATION = 300
+# An eigendecomposition of this order takes about a second.
+LARGEST_NULL_SPACE = 1000
 # Least curvature that decorrelation divides by, relative to the largest: smaller ones are rounding.
 FLATTEST = 1e-9
 # At the optimum the loss's curvature is about this fraction of its bound.
@@ -87,7 +89,7 @@ class Objective:
     Examples
     --------
     >>> import numpy as np
-from scipy.linalg import lapack
+    from scipy.linalg import lapack
     >>> from skgrad.losses import SquaredError
     >>> from skgrad.models import LinearModel
     >>> from skgrad.objective import Objective
@@ -150,6 +152,11 @@ from scipy.linalg import lapack
     def quadratic(self) -> bool:
         """Whether the Hessian is constant."""
         return self.loss.quadratic and self.penalty.smooth
+
+    @property
+    def flat_directions(self) -> bool:
+        """Whether the minimiser may be a whole subspace: least squares with dependent columns."""
+        return self.quadratic and self.penalty.strong_convexity == 0.0
 
     @property
     def constant_curvature(self) -> bool:
@@ -252,11 +259,15 @@ from scipy.linalg import lapack
         if not self.penalty.smooth or self.density < 1.0 or not 1 < p <= LARGEST_ROTATION:
             return self
         scaling = self.standardization
-        A, _, weight = self._rows.data.take(slice(0, None, max(1, self.n_samples // (20 * p + 2000))))
+        A, _, weight = self._rows.data.take(
+            slice(0, None, max(1, self.n_samples // (20 * p + 2000)))
+        )
         share = np.ones(A.n_samples) if weight is None else weight.mean(axis=1)
         M = A.gram((share / share.sum()).astype(self.dtype))[:p, :p].astype(np.float64)
         ridge = self.penalty.strong_convexity / (TYPICAL_CURVATURE * self._loss_curvature)
-        np.einsum("ii->i", M)[...] += ridge * scaling.scale**2 + FLATTEST * float(M.max(initial=0.0))
+        np.einsum("ii->i", M)[...] += ridge * scaling.scale**2 + FLATTEST * float(
+            M.max(initial=0.0)
+        )
         lower = np.linalg.cholesky(M)
         rotation = np.triu(lapack.dtrtri(lower, lower=1)[0].T).astype(self.dtype)
         moved = Standardization(scaling.center, scaling.scale, rotation)
@@ -265,6 +276,28 @@ from scipy.linalg import lapack
             self.model, self.loss, self.penalty, data.X, data.y, data.sample_weight,
             total_weight=data.total_weight, standardization=moved,
         )  # fmt: skip
+
+    def shortest(self, w: FloatArray) -> FloatArray:
+        """Take the smallest coefficients (user's, in norm) with the same raw predictions as w.
+
+        For unpenalised problems whose columns are linearly dependent: the one minimiser that does
+        not depend on the solver, nor on the scale of its coordinates.
+        """
+        p, scaling = self.model.n_features, self.standardization
+        if p > LARGEST_NULL_SPACE:
+            return w
+        A, _, weight = self._rows.data
+        G = A.gram(None if weight is None else weight.mean(axis=1))[:p, :p].astype(np.float64)
+        values, vectors = np.linalg.eigh(G)
+        cutoff = 10 * p * float(np.finfo(self.dtype).eps) * float(values.max(initial=0.0))
+        null_space = scaling.coef_to_user(vectors[:, values <= cutoff].T)
+        basis, _ = np.linalg.qr(null_space.T)
+        user = scaling.to_user(self.model.rows(w)).astype(np.float64)
+        # A move along the null space changes no centred prediction: the intercept absorbs the rest.
+        surplus = (user[:, :p] @ basis) @ basis.T
+        user[:, :p] -= surplus
+        user[:, p:] += surplus @ scaling.center[:, None]
+        return scaling.from_user(user.astype(self.dtype)).ravel()
 
     # -- values and derivatives -------------------------------------------------------------------
 
@@ -475,9 +508,7 @@ from scipy.linalg import lapack
         return terms * (weight[:, :, None] if terms.ndim == 3 else weight)
 
 
-def _constant(
-    loss: Loss, y: Array, weight: FloatArray | None, n_outputs: int
-) -> FloatArray:
+def _constant(loss: Loss, y: Array, weight: FloatArray | None, n_outputs: int) -> FloatArray:
     row_weight = None if weight is None else weight.max(axis=1)
     return loss.constant(y, row_weight, n_outputs=n_outputs)
 

@@ -111,6 +111,9 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
                     callbacks=[*callbacks, *bridge],
                 )  # fmt: skip
                 w = result.w if stopping is None or stopping.best_w is None else stopping.best_w
+                wide = objective.n_samples <= objective.model.n_features
+                if objective.flat_directions and (wide or result.state.singular):
+                    w = objective.shortest(w)
                 self._store(objective, w, result, solver)
                 if stopping is not None:
                     self.history_["validation_loss"] = np.array(stopping.losses)
@@ -129,9 +132,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             first = not self.__sklearn_is_fitted__()
             problem = self._problem(X, y, sample_weight, first=first, **options)
             scaling = None if stream is None else stream.standardization
-            objective = problem.objective(
-                fit_intercept=self.fit_intercept, standardization=scaling
-            )
+            objective = problem.objective(fit_intercept=self.fit_intercept, standardization=scaling)
             if stream is None:
                 objective = objective.decorrelated()
                 stream = self._open_stream(objective)
@@ -196,7 +197,11 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
         if sample_weight is None:
             return X, y, None
         weight = _check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True, allow_all_zero_weights=True
+            sample_weight,
+            X,
+            dtype=np.float64,
+            ensure_non_negative=True,
+            allow_all_zero_weights=True,
         )
         rows = positive_rows(weight, type(self).__name__)
         return (X, y, weight) if rows is None else (X[rows], y[rows], weight[rows])
@@ -239,7 +244,9 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
         split = StratifiedShuffleSplit if is_classifier(self) else ShuffleSplit
         seed = int(rng.integers(2**31))
         splitter = split(test_size=self.validation_fraction, random_state=seed)
-        labels = problem.y if problem.y.ndim == 1 or problem.y.shape[1] == 1 else problem.y.argmax(1)
+        labels = (
+            problem.y if problem.y.ndim == 1 or problem.y.shape[1] == 1 else problem.y.argmax(1)
+        )
         training, held_out = next(splitter.split(np.empty((len(problem.y), 1)), labels))
         return problem.rows(training), problem.rows(held_out)
 
@@ -278,8 +285,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
         self.history_ = history
         self.solver_ = solver
         self._store_n_iter(len(history["loss"]))
-        scale = max(abs(result.value), float(np.finfo(np.float64).tiny))
-        self.optimality_gap_ = result.gap / scale
+        self.optimality_gap_ = result.relative_gap
         acceptable = max(float(self.tol), solver.acceptable_gap)
         good = self.optimality_gap_ <= acceptable
         ended = result.status in (Status.CONVERGED, Status.STOPPED)

@@ -27,9 +27,7 @@ class LinearClassifier(LinearClassifierMixin, LinearEstimator):
     }
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
-    ) -> Self:
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Make one pass over a chunk of data, continuing where the last call ended.
 
         With the same data, k calls are k iterations of `fit`: the solver's state and the random

@@ -72,7 +72,7 @@ def positive_rows(sample_weight: FloatArray, estimator: str) -> Array | None:
     """Find the rows that count: a weight of zero is a row that is not there. None if all do."""
     if not sample_weight.any():
         raise ValueError(
-            f"{estimator} got sample_weight with no positive entry; at least one row must count."
+            f"{estimator} got sample_weight that is zero for every row; at least one weight must be positive."
         )
     return None if sample_weight.all() else np.flatnonzero(sample_weight)
 

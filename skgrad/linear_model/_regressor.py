@@ -41,8 +41,6 @@ class LinearRegressor(RegressorMixin, LinearEstimator):
 
     def _raw(self, X: Any) -> FloatArray:
         check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=["float64", "float32"], reset=False
-        )
+        X = validate_data(self, X, accept_sparse="csr", dtype=["float64", "float32"], reset=False)
         raw: FloatArray = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
         return raw

@@ -77,7 +77,9 @@ class MoreauEnvelope(Loss):
         slope = (shifted - point) / self.width
         kink = np.abs(slope - self.loss.gradient(target, point)) > KINK_TOLERANCE
         inner = self.loss.curvature(target, point)
-        return np.where(kink, 1.0 / self.width, inner / (1.0 + self.width * inner)).astype(raw.dtype)
+        return np.where(kink, 1.0 / self.width, inner / (1.0 + self.width * inner)).astype(
+            raw.dtype
+        )
 
     def conjugate(self, y: Array, dual: FloatArray) -> FloatArray:
         target, shift = np.hsplit(y, 2)

@@ -68,7 +68,9 @@ class Standardization:
     def pull_curvature(self, curvature: float | FloatArray) -> FloatArray:
         """Map a diagonal Hessian in one row of the user's coefficients to a full one in a solver's."""
         diagonal = np.diag(np.broadcast_to(curvature * self.scale, self.scale.shape))
-        return self.pull(diagonal) if self.rotation is None else self.rotation.T @ self.pull(diagonal)
+        return (
+            self.pull(diagonal) if self.rotation is None else self.rotation.T @ self.pull(diagonal)
+        )
 
     def to_user(self, rows: FloatArray) -> FloatArray:
         """Map a solver's parameters, one row per output, to the user's."""

@@ -22,7 +22,9 @@ class StandardizedMatrix(ABC):
     n_samples: int
 
     @staticmethod
-    def build(X: Matrix, standardization: Standardization, *, intercept: bool) -> StandardizedMatrix:
+    def build(
+        X: Matrix, standardization: Standardization, *, intercept: bool
+    ) -> StandardizedMatrix:
         """Choose the representation by size."""
         if is_small(X):
             return Explicit.build(X, standardization, intercept=intercept)

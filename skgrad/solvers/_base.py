@@ -16,6 +16,9 @@ from skgrad._parameters import Parameterized
 from skgrad._typing import FloatArray
 from skgrad.objective import Capability, Objective
 
+# Units of rounding, relative to where a run starts, that no stop rule looks below.
+ROUNDING = 4.0
+
 
 class Status(Enum):
     """Outcome of a run; the value is the sentence that users read."""
@@ -41,7 +44,7 @@ class State:
     """What every solver's state tells the loop; solvers add their own fields.
 
     ``gap`` estimates F(w) - min F and is NaN where the solver has no estimate at this iteration.
-    A solver that cannot go on sets ``status``.
+    A solver that cannot go on sets ``status``, one that met a singular Hessian sets ``singular``.
     """
 
     value: float
@@ -49,6 +52,7 @@ class State:
     step_size: float = float("nan")
     gap: float = float("nan")
     status: Status | None = None
+    singular: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,8 @@ class Result:
         Parameters, in the objective's coordinates.
     value, gap : float
         Objective at w and the estimate of its distance to the minimum (NaN if there is none).
+    relative_gap : float
+        The gap relative to the objective, or to the rounding error of where the run started.
     n_iter : int
         Iterations made in this run.
     status : Status
@@ -121,6 +127,7 @@ class Result:
     w: FloatArray
     value: float
     gap: float
+    relative_gap: float
     n_iter: int
     status: Status
     history: dict[str, FloatArray]
@@ -221,7 +228,9 @@ class Solver(Parameterized, ABC):
         # Overflow is not a warning here: it ends the run with an error that says what to change.
         with np.errstate(over="ignore", invalid="ignore"):
             state = self.init(objective, w, settings) if state is None else state
-            floor = float(np.finfo(objective.dtype).eps) * abs(state.value)
+            # Differences below this are rounding, whatever tol asks for.
+            reference = abs(state.value) + (state.gap if math.isfinite(state.gap) else 0.0)
+            floor = ROUNDING * float(np.finfo(objective.dtype).eps) * reference
             for n_iter in range(1, max_iter + 1):
                 w, state = self.step(objective, w, state, settings)
                 self._check_finite(state, n_iter)
@@ -238,7 +247,8 @@ class Solver(Parameterized, ABC):
                     continue
                 break
             state = self.finish(objective, w, state)
-        return Result(w, state.value, state.gap, n_iter, status, history.arrays(), state)
+        relative = state.gap / (abs(state.value) + floor) if state.gap else state.gap
+        return Result(w, state.value, state.gap, relative, n_iter, status, history.arrays(), state)
 
     def _check_finite(self, state: State, n_iter: int) -> None:
         if math.isfinite(state.value):

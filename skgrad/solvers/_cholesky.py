@@ -16,19 +16,20 @@ FIRST_RIDGE = 1e-12
 RIDGE_GROWTH = 100.0
 
 
-def factorise(blocks: FloatArray) -> FloatArray:
+def factorise(blocks: FloatArray) -> tuple[FloatArray, bool]:
     """Compute lower Cholesky factors of symmetric blocks, each plus the smallest ridge it needs.
 
     In float64 for float32 data too: the condition number of a Hessian is beyond seven digits soon.
+    Tells also whether any block was singular.
     """
     blocks = blocks.astype(np.float64, copy=False)
     try:
         factors = np.linalg.cholesky(blocks)
     except np.linalg.LinAlgError:
-        return np.stack([_factorise_singular(block) for block in blocks])
+        return np.stack([_factorise_singular(block) for block in blocks]), True
     if np.all(_regular(factors)):
-        return factors
-    return np.stack([_factorise_singular(block) for block in blocks])
+        return factors, False
+    return np.stack([_factorise_singular(block) for block in blocks]), True
 
 
 def _regular(factors: FloatArray) -> Array:

@@ -26,7 +26,8 @@ def newton_gap(objective: Objective, w: FloatArray, gradient: FloatArray) -> flo
     if objective.block_size > LARGEST_BLOCK:
         return objective.gradient_gap(w, gradient)
     if Capability.SMOOTH_PENALTY in objective.offers:
-        return 0.5 * float(gradient @ solve(factorise(objective.hessian(w)), gradient))
+        factors, _ = factorise(objective.hessian(w))
+        return 0.5 * float(gradient @ solve(factors, gradient))
     model = QuadraticModel(objective, w, gradient, objective.hessian(w))
     residual = w - objective.prox(w - model.steps * gradient, model.steps)
     accuracy = MODEL_ACCURACY * float(residual @ (residual / model.steps))

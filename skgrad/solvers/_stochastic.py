@@ -160,10 +160,17 @@ class StochasticSolver(Solver):
         if not isinstance(self.batch_size, str):
             return min(int(self.batch_size), objective.n_samples)
         low, high = BATCH_BOUNDS
-        return min(max(low, min(high, objective.n_samples // UPDATES_PER_EPOCH)), objective.n_samples)
+        return min(
+            max(low, min(high, objective.n_samples // UPDATES_PER_EPOCH)), objective.n_samples
+        )
 
     def _watch(
-        self, objective: Objective, w: FloatArray, state: StochasticState, schedule: Schedule, run: Run
+        self,
+        objective: Objective,
+        w: FloatArray,
+        state: StochasticState,
+        schedule: Schedule,
+        run: Run,
     ) -> StochasticState:
         """Adapt an automatic rate; end the run when there is nothing left to gain."""
         adaptive = self.learning_rate == "auto"

@@ -106,9 +106,7 @@ class AugmentedLagrangian(Solver):
         inner = self.inner if isinstance(self.inner, Solver) else choose_for_smooth_loss(smoothed)
         relative_gap = state.gap / abs(state.value) if state.value else 1.0
         accuracy = INNER_ACCURACY * max(run.tol, min(1e-2, relative_gap))
-        result = inner.run(
-            smoothed, w, tol=accuracy, max_iter=MAX_INNER_ITERATIONS, rng=run.rng
-        )
+        result = inner.run(smoothed, w, tol=accuracy, max_iter=MAX_INNER_ITERATIONS, rng=run.rng)
         multipliers = smoothed.multipliers(result.w)
         value = objective.value(result.w)
         gap = objective.duality_gap(result.w, multipliers)

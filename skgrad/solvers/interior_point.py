@@ -99,7 +99,8 @@ class InteriorPoint(Solver):
         u = np.maximum(excess, 0.0) + size
         p = 0.5 * form.cost
         slacks = Slacks(u, u - excess, p, p.copy())
-        return InteriorState(form.value(w, z), slacks=slacks, z=z, form=form)
+        gap = _complementarity(slacks)
+        return InteriorState(form.value(w, z), gap=gap, slacks=slacks, z=z, form=form)
 
     def step(
         self, objective: Objective, w: FloatArray, state: InteriorState, run: Run
@@ -141,14 +142,16 @@ class _NewtonSystem:
         u, t, p, r = slacks
         self.form, self.slacks = form, slacks
         self.D = 1.0 / (u / r + t / p)
-        self.factors = factorise(form.hessian(self.D.sum(axis=0)))
+        self.factors, _ = factorise(form.hessian(self.D.sum(axis=0)))
         self.residual = form.backward((form.sign * p).sum(axis=0)) + form.ridge_gradient(w)
 
     def direction(self, pt: Any, ru: Any) -> tuple[FloatArray, FloatArray, Slacks]:
         """Solve for the step that brings the products p t and r u to the targets given."""
         form, (u, t, p, r) = self.form, self.slacks
         e = (pt / p - t) - (ru / r - u)
-        dw = -solve(self.factors, self.residual + form.backward((form.sign * self.D * e).sum(axis=0)))
+        dw = -solve(
+            self.factors, self.residual + form.backward((form.sign * self.D * e).sum(axis=0))
+        )
         dz = form.forward(dw)
         dp = self.D * (form.sign * dz + e)
         du = (ru + u * dp) / r - u

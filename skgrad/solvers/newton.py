@@ -78,7 +78,9 @@ class Newton(Solver):
     ) -> tuple[FloatArray, NewtonState]:
         """Solve for the Newton direction and search along it."""
         assert state.gradient is not None
-        factors = factorise(objective.hessian(w)) if state.factors is None else state.factors
+        factors, singular = state.factors, state.singular
+        if factors is None:
+            factors, singular = factorise(objective.hessian(w))
         direction = -solve(factors, state.gradient)
         slope = float(state.gradient @ direction)
         if not objective.continuous_curvature and np.isnan(state.gap):
@@ -99,5 +101,6 @@ class Newton(Solver):
             gap = least_gap(gap, 0.5 * float(trial.gradient @ solve(factors, trial.gradient)))
         return trial.w, NewtonState(
             trial.value, float(np.linalg.norm(trial.gradient)), trial.step, gap,
-            gradient=trial.gradient, factors=factors if objective.quadratic else None,
+            singular=singular, gradient=trial.gradient,
+            factors=factors if objective.quadratic else None,
         )  # fmt: skip
