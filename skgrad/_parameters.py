@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, final
 
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import validate_parameter_constraints
@@ -12,8 +14,8 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 class Parameterized(BaseEstimator):
     """Object with hyper-parameters: get_params, set_params, clone and repr as in scikit-learn.
 
-    A constructor stores its arguments as given; `validate` checks them against
-    ``_parameter_constraints``.
+    A constructor stores its arguments as given; `validate` checks them against the
+    ``_parameter_constraints`` of the class and of its bases.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
@@ -25,8 +27,52 @@ class Parameterized(BaseEstimator):
         names: list[str] = super()._get_param_names()
         return names
 
+    @classmethod
+    @cache
+    def _all_constraints(cls) -> dict[str, list[Any]]:
+        constraints: dict[str, list[Any]] = {}
+        for base in reversed(cls.__mro__):
+            constraints |= vars(base).get("_parameter_constraints", {})
+        return constraints
+
+    @final
     def validate(self) -> None:
-        """Raise `InvalidParameterError`, a ValueError, if a parameter is out of range."""
-        validate_parameter_constraints(
-            self._parameter_constraints, self.get_params(deep=False), type(self).__name__
-        )
+        """Raise `InvalidParameterError`, a ValueError, if a parameter is out of range.
+
+        Parameters that are such objects themselves are checked too.
+        """
+        params = self.get_params(deep=False)
+        validate_parameter_constraints(self._all_constraints(), params, type(self).__name__)
+        for value in params.values():
+            if isinstance(value, Parameterized):
+                value.validate()
+
+
+def unknown_name(kind: str, name: object, known: Iterable[str], instead: str) -> ValueError:
+    """Build the error for a name that is not registered, with the closest one that is.
+
+    Parameters
+    ----------
+    kind : str
+        What the name is of, such as "solver".
+    name : object
+        What was given.
+    known : iterable of str
+        Registered names.
+    instead : str
+        What may be given instead of a name.
+
+    Examples
+    --------
+    >>> from skgrad._parameters import unknown_name
+    >>> print(unknown_name("solver", "Adan", ["adam", "sgd"], "a Solver object"))
+    Unknown solver 'Adan'. Did you mean 'adam'? Give a Solver object or one of these names:
+    'adam', 'sgd'.
+    """
+    known = sorted(known)
+    close = get_close_matches(str(name).lower(), known, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return ValueError(
+        f"Unknown {kind} {name!r}.{hint} Give {instead} or one of these names: "
+        f"{', '.join(map(repr, known))}."
+    )

@@ -27,15 +27,19 @@ class HingeForm:
     """
 
     def __init__(
-        self, data: Batch, n_samples: int, model: LinearModel, loss: Loss, penalty: Penalty,
+        self,
+        data: Batch,
+        model: LinearModel,
+        loss: Loss,
+        penalty: Penalty,
         standardization: Standardization,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.A, self.model, self.standardization = data.A, model, standardization
-        self.ridge, self.n_raw = penalty.strong_convexity, n_samples * model.n_outputs
+        self.ridge, self.n_raw = penalty.strong_convexity, data.A.n_samples * model.n_outputs
         self.l1 = penalty.l1_strength or 0.0
         sign, offset, cost = loss.hinges(data.y)
-        weight = 1.0 / n_samples if data.weight is None else data.weight
-        shape = (len(sign), n_samples, model.n_outputs)
+        weight = data.share if data.weight is None else data.weight
+        shape = (len(sign), data.A.n_samples, model.n_outputs)
         flat = (len(sign), self.n_raw)
         self.sign, self.offset, self.cost = (
             np.broadcast_to(part, shape).reshape(flat) for part in (sign, offset, cost * weight)

@@ -1,7 +1,7 @@
 """Products with a data matrix: the only place that tells dense arrays from CSR matrices.
 
-Every function takes a block of rows. `row_blocks` cuts a matrix into blocks that stay in cache, so that
-a product with X and the product with its transpose that follows read memory once.
+Every function takes a block of rows. `row_blocks` cuts a matrix into blocks that stay in cache, so
+that a product with X and the product with its transpose that follows read memory once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def density(X: Matrix) -> float:
 
 
 def to_array(X: Matrix) -> FloatArray:
-    """Return X as an array; for small data only."""
+    """Return X as an array; for small data and single blocks only."""
     return X if isinstance(X, np.ndarray) else X.toarray()
 
 
@@ -85,12 +85,12 @@ def gram(X: Matrix, weights: FloatArray | None, center: FloatArray) -> FloatArra
     if isinstance(X, np.ndarray):
         return _dense_gram(X, weights, center)
     if X.nnz > SPARSE_GRAM_DENSITY * X.shape[0] * X.shape[1]:
-        total = np.zeros((X.shape[1], X.shape[1]), dtype=X.dtype)
+        total: FloatArray = np.zeros((X.shape[1], X.shape[1]), dtype=X.dtype)
         n_rows = max(1, BLOCK_BYTES // (X.shape[1] * X.dtype.itemsize))
         for start in range(0, X.shape[0], n_rows):
             rows = slice(start, min(start + n_rows, X.shape[0]))
             block_weights = None if weights is None else weights[rows]
-            total += _dense_gram(take_rows(X, rows).toarray(), block_weights, center)
+            total += _dense_gram(to_array(take_rows(X, rows)), block_weights, center)
         return total
     return _sparse_gram(X, weights, center)
 
@@ -139,16 +139,21 @@ def column_moments(
 def _weighted_sum(X: Matrix, sample_weight: FloatArray | None, rows: slice) -> FloatArray:
     if sample_weight is not None:
         return np.asarray(sample_weight[rows] @ X)
+    if isinstance(X, np.ndarray):
+        total: FloatArray = np.add.reduce(X, axis=0, dtype=np.float64)
+        return total
     return np.asarray(X.sum(axis=0, dtype=np.float64)).ravel()
 
 
 def _squared_deviation(
     X: Matrix, sample_weight: FloatArray | None, rows: slice, mean: FloatArray
 ) -> FloatArray:
-    weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight[rows]
     if isinstance(X, np.ndarray):
         Z = X - mean
-        return weights @ np.square(Z, out=Z)
+        if sample_weight is None:
+            return np.asarray(np.einsum("ij,ij->j", Z, Z))
+        return sample_weight[rows] @ np.square(Z, out=Z)
+    weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight[rows]
     stored = X.copy()
     stored.data = (X.data - mean[X.indices]) ** 2
     presence = X.copy()

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from enum import Enum
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import lapack
 
+from skgrad import gaps
 from skgrad._typing import Array, FloatArray, Matrix
+from skgrad.coordinates import (
+    LARGEST_ROTATION,
+    decorrelate,
+    largest_eigenvalue,
+    shortest,
+    standardize,
+)
 from skgrad.hinges import HingeForm
-from skgrad.linalg import column_moments, density
+from skgrad.linalg import density
 from skgrad.losses import Loss, MoreauEnvelope
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
-from skgrad.penalties import NoPenalty, Penalty
+from skgrad.penalties import Penalty
 from skgrad.rows import Batch, RowSum
 
-# Rows that estimate the largest eigenvalue of A'A / n. The estimate is within a few per cent for
-# spectra that matter (a dominant direction); who relies on it keeps a margin.
-SPECTRUM_ROWS = 2000
-POWER_ITERATIONS = 12
-# The intercept's curvature may be this much below the loss's largest: half its inverse.
-INTERCEPT_MARGIN = 5.0
-# Decorrelation costs n * p^2 once and p^2 per evaluation.
-LARGEST_ROTATION = 300
-# An eigendecomposition of this order takes about a second.
-LARGEST_NULL_SPACE = 1000
-# Least curvature that decorrelation divides by, relative to the largest: smaller ones are rounding.
-FLATTEST = 1e-9
-# At the optimum the loss's curvature is about this fraction of its bound.
+# At the optimum the loss's curvature is about this fraction of its bound: what a penalty's share in
+# the curvature is compared with.
 TYPICAL_CURVATURE = 0.05
 
 
@@ -47,15 +44,6 @@ class Smoothness(NamedTuple):
 
     mean: float
     row: float
-
-
-class Source(NamedTuple):
-    """The data as they were given."""
-
-    X: Matrix
-    y: Array
-    sample_weight: FloatArray | None
-    total_weight: float | None
 
 
 class Objective:
@@ -116,15 +104,24 @@ class Objective:
         self.n_samples, self.n_outputs = X.shape[0], model.n_outputs
         self.n_params, self.dtype, self.density = model.n_params, X.dtype, density(X)
         self.passes = 0.0
-        self._source = Source(X, y, sample_weight, total_weight)
+        self.X = X
         weight = None
         if sample_weight is not None:
             total = float(sample_weight.sum()) if total_weight is None else total_weight
             weight = (sample_weight / total).astype(X.dtype, copy=False)
         self._loss_curvature = _loss_curvature(loss, y, weight, model.n_outputs)
-        self.standardization = standardization or self._standardize(X, weight)
-        A = StandardizedMatrix.build(X, self.standardization, intercept=model.fit_intercept)
-        self._rows = RowSum.of(X, Batch(A, y, weight))
+        if standardization is None:
+            ridge = penalty.strong_convexity if penalty.smooth else 0.0
+            standardization = standardize(
+                X, weight, centered=model.fit_intercept, ridge=ridge / self._loss_curvature
+            )
+        self._move(standardization, y, weight)
+
+    def _move(self, standardization: Standardization, y: Array, weight: FloatArray | None) -> None:
+        """Adopt coordinates."""
+        self.standardization = standardization
+        A = StandardizedMatrix.build(self.X, standardization, intercept=self.model.fit_intercept)
+        self._rows = RowSum.of(self.X, Batch(A, y, weight, 1.0 / self.n_samples))
 
     # -- facts that solvers ask for ------------------------------------------------------------
 
@@ -180,38 +177,24 @@ class Objective:
 
     def smoothness(self) -> Smoothness:
         """Bound the curvature of the whole objective and of single rows, for automatic steps."""
-        A, _, weight = self._rows.data
-        share = 1.0 if weight is None else weight.max(axis=1) * self.n_samples
+        data = self._rows.data
+        weight = data.row_weights()
+        share = 1.0 if weight is None else weight * self.n_samples
         penalty = 0.0
         if self.penalty.smooth:
-            largest_scale = float(self.standardization.scale.max(initial=0.0))
-            penalty = self.penalty.strong_convexity * largest_scale**2
-        mean = self._loss_curvature * self._largest_eigenvalue() + penalty
-        row = self._loss_curvature * float(np.max(A.squared_row_norms() * share)) + penalty
+            penalty = self.penalty.strong_convexity * self.standardization.largest_gain() ** 2
+        eigenvalue = largest_eigenvalue(data, self.model.row_length)
+        mean = self._loss_curvature * eigenvalue + penalty
+        row = self._loss_curvature * float(np.max(data.A.squared_row_norms() * share)) + penalty
         return Smoothness(mean, max(mean, row))
-
-    def _largest_eigenvalue(self) -> float:
-        """Estimate the largest eigenvalue of A'A / n by power iteration on some of the rows."""
-        step = max(1, self.n_samples // SPECTRUM_ROWS)
-        A, _, weight = self._rows.data.take(slice(0, self.n_samples, step))
-        share = np.ones((A.n_samples, 1)) if weight is None else weight.mean(axis=1, keepdims=True)
-        share = (share / share.sum()).astype(self.dtype)
-        v = np.random.default_rng(0).standard_normal((1, self.model.row_length)).astype(self.dtype)
-        norm = float(np.linalg.norm(v))
-        for _ in range(POWER_ITERATIONS):
-            v = A.rmatmul(share * A.matmul(v / norm))
-            norm = float(np.linalg.norm(v))
-            if norm == 0.0:
-                return 1.0
-        return norm
 
     # -- coordinates ------------------------------------------------------------------------------
 
     def start(self) -> FloatArray:
-        """Best constant prediction as a parameter vector: zero coefficients, fitted intercept."""
+        """Best constant prediction, or nearly, as a parameter vector with zero coefficients."""
         w = np.zeros(self.n_params, dtype=self.dtype)
         if self.model.fit_intercept:
-            _, y, weight = self._rows.data
+            _, y, weight, _ = self._rows.data
             constant = _constant(self.loss, y, weight, self.n_outputs)
             self.model.rows(w)[:, self.model.n_features] = constant
         return w
@@ -224,80 +207,35 @@ class Objective:
         """Map the user's parameters to standardised coordinates."""
         return self.standardization.from_user(self.model.rows(w)).ravel()
 
-    def _standardize(self, X: Matrix, weight: FloatArray | None) -> Standardization:
-        """Centre columns and scale each to the loss's curvature, penalty included.
+    def decorrelated(self) -> Objective:
+        """Change to coordinates in which the curvature is about the same in all directions.
 
-        The penalty counts: with 1/std alone, a column of tiny scale under a strong L2 penalty would
-        get a huge curvature in the new coordinates.
+        For methods that see gradients only: collinear columns become harmless. Needs a smooth
+        penalty (proximal operators are separable in the user's coordinates only) and dense data with
+        few columns; returns itself otherwise.
         """
-        row_weight = None if weight is None else weight.mean(axis=1, dtype=np.float64)
-        mean, variance = column_moments(X, row_weight, centered=self.model.fit_intercept)
-        ridge = self.penalty.strong_convexity if self.penalty.smooth else 0.0
-        # A constant column deviates from its mean by rounding only.
-        constant = variance <= (10 * float(np.finfo(X.dtype).eps) * mean) ** 2
-        variance += ridge / self._loss_curvature
-        variance[constant] = np.inf
-        scale = 1.0 / np.sqrt(variance)
-        if not self.penalty.separable:
-            scale[~constant] = 1.0
-        return Standardization(mean.astype(X.dtype), scale.astype(X.dtype))
+        suitable = self.penalty.smooth and self.density == 1.0
+        if not suitable or not 1 < self.model.n_features <= LARGEST_ROTATION:
+            return self
+        data = self._rows.data
+        ridge = self.penalty.strong_convexity / (TYPICAL_CURVATURE * self._loss_curvature)
+        rotated = copy(self)
+        rotated._move(decorrelate(data, self.standardization, ridge=ridge), data.y, data.weight)
+        return rotated
+
+    def shortest(self, w: FloatArray) -> FloatArray:
+        """Take the user's smallest coefficients (in norm) that predict the same as w.
+
+        For unpenalised problems whose columns are linearly dependent: the one minimiser that does
+        not depend on the solver, nor on the scale of its coordinates.
+        """
+        return shortest(self._rows.data, self.standardization, self.model.rows(w)).ravel()
 
     def _user_coef(self, w: FloatArray) -> FloatArray:
         return self.standardization.coef_to_user(self.model.coef(w))
 
     def _penalty_value(self, w: FloatArray) -> float:
         return self.penalty.value(self._user_coef(w))
-
-    def decorrelated(self) -> Objective:
-        """Change to coordinates in which the objective's curvature is about the same everywhere.
-
-        For methods that see gradients only: whitens A'A plus the penalty's curvature, which makes
-        collinear columns harmless. Needs a smooth penalty (proximal operators are separable in the
-        user's coordinates only) and dense data with few columns; returns itself otherwise.
-        """
-        p = self.model.n_features
-        if not self.penalty.smooth or self.density < 1.0 or not 1 < p <= LARGEST_ROTATION:
-            return self
-        scaling = self.standardization
-        A, _, weight = self._rows.data.take(
-            slice(0, None, max(1, self.n_samples // (20 * p + 2000)))
-        )
-        share = np.ones(A.n_samples) if weight is None else weight.mean(axis=1)
-        M = A.gram((share / share.sum()).astype(self.dtype))[:p, :p].astype(np.float64)
-        ridge = self.penalty.strong_convexity / (TYPICAL_CURVATURE * self._loss_curvature)
-        np.einsum("ii->i", M)[...] += ridge * scaling.scale**2 + FLATTEST * float(
-            M.max(initial=0.0)
-        )
-        lower = np.linalg.cholesky(M)
-        rotation = np.triu(lapack.dtrtri(lower, lower=1)[0].T).astype(self.dtype)
-        moved = Standardization(scaling.center, scaling.scale, rotation)
-        data = self._source
-        return Objective(
-            self.model, self.loss, self.penalty, data.X, data.y, data.sample_weight,
-            total_weight=data.total_weight, standardization=moved,
-        )  # fmt: skip
-
-    def shortest(self, w: FloatArray) -> FloatArray:
-        """Take the smallest coefficients (user's, in norm) with the same raw predictions as w.
-
-        For unpenalised problems whose columns are linearly dependent: the one minimiser that does
-        not depend on the solver, nor on the scale of its coordinates.
-        """
-        p, scaling = self.model.n_features, self.standardization
-        if p > LARGEST_NULL_SPACE:
-            return w
-        A, _, weight = self._rows.data
-        G = A.gram(None if weight is None else weight.mean(axis=1))[:p, :p].astype(np.float64)
-        values, vectors = np.linalg.eigh(G)
-        cutoff = 10 * p * float(np.finfo(self.dtype).eps) * float(values.max(initial=0.0))
-        null_space = scaling.coef_to_user(vectors[:, values <= cutoff].T)
-        basis, _ = np.linalg.qr(null_space.T)
-        user = scaling.to_user(self.model.rows(w)).astype(np.float64)
-        # A move along the null space changes no centred prediction: the intercept absorbs the rest.
-        surplus = (user[:, :p] @ basis) @ basis.T
-        user[:, :p] -= surplus
-        user[:, p:] += surplus @ scaling.center[:, None]
-        return scaling.from_user(user.astype(self.dtype)).ravel()
 
     # -- values and derivatives -------------------------------------------------------------------
 
@@ -394,53 +332,19 @@ class Objective:
     # -- how far from the optimum -----------------------------------------------------------------
 
     def gradient_gap(self, w: FloatArray, gradient: FloatArray) -> float:
-        r"""Bound F(w) - min F by :math:`|\partial F|^2 / (2 \mu)` for a strongly convex penalty.
-
-        For smooth losses with an L2 penalty this is the duality gap, up to the intercept. Its share
-        is Newton's decrement with a fraction of the loss's largest curvature; where the curvature
-        jumps (and may vanish) it is the first-order effect. NaN if no bound holds.
-        """
-        mu = self.penalty.strong_convexity
-        if mu == 0.0 or not self.loss.smooth:
-            return float("nan")
-        slope = self.standardization.push(self.model.coef(gradient))
-        if not self.penalty.smooth:
-            slope = self.penalty.minimum_norm_subgradient(self._user_coef(w), slope)
-        gap = float(np.vdot(slope, slope)) / (2 * mu)
-        if not self.model.fit_intercept:
-            return gap
-        free = self.model.intercept(gradient)
-        if self.loss.continuous_curvature:
-            return gap + INTERCEPT_MARGIN * float(free @ free) / self._loss_curvature
-        return gap + float(np.abs(free * self.model.intercept(w)).sum())
+        """Bound F(w) - min F from the gradient of the smooth part; see `skgrad.gaps`."""
+        return gaps.gradient_gap(
+            self.model, self.loss, self.penalty, self.standardization, w, gradient,
+            self._loss_curvature,
+        )  # fmt: skip
 
     def duality_gap(self, w: FloatArray, multipliers: FloatArray | None = None) -> float:
-        r"""Compute the Fenchel duality gap of w and dual variables, one per row and output.
-
-        .. math:: F(w) + \frac{1}{S} \sum_i s_i loss_i^*(\theta_i) + penalty^*(-X'(s \theta) / S)
-
-        The dual variables (by default the loss's derivatives at w) are shrunk until the penalty's
-        conjugate is finite. A dual residual of the intercepts, which should vanish, counts with its
-        first-order effect; so does the residual of unpenalised coefficients. NaN without penalty,
-        unless dual variables are given.
-        """
-        unpenalised = isinstance(self.penalty, NoPenalty)
-        if unpenalised and multipliers is None:
-            return float("nan")
+        """Compute the duality gap of w and dual variables; see `skgrad.gaps`."""
         self.passes += 1.0
-        A, y, weight = self._rows.data
-        raw = self.model.forward(w, A)
-        theta = self.loss.gradient(y, raw) if multipliers is None else multipliers
-        pulled = self.model.backward(A, self._weighted(theta, weight))
-        dual = -self.standardization.push(self.model.coef(pulled))
-        coef = self._user_coef(w)
-        shrink = 1.0 if unpenalised else self.penalty.dual_scaling(dual)
-        residual = float(np.abs(self.model.intercept(pulled) * self.model.intercept(w)).sum())
-        residual += abs(float(np.vdot(dual, coef))) if unpenalised else 0.0
-        primal = self._sum(self.loss.value(y, raw), weight) + self.penalty.value(coef)
-        conjugate = 0.0 if unpenalised else self.penalty.conjugate(shrink * dual)
-        conjugate += self._sum(self.loss.conjugate(y, shrink * theta), weight)
-        return primal + conjugate + shrink * residual
+        return gaps.duality_gap(
+            self._rows.data, self.model, self.loss, self.penalty, self.standardization, w,
+            multipliers,
+        )  # fmt: skip
 
     # -- other views of the same data ---------------------------------------------------------
 
@@ -453,59 +357,46 @@ class Objective:
     def smoothed(self, width: float, multipliers: FloatArray) -> Objective:
         """Replace the loss by its Moreau envelope at shifted predictions (augmented Lagrangian)."""
         envelope = MoreauEnvelope(self.loss, width)
-        smoothed = Objective.__new__(Objective)
-        smoothed.__dict__.update(self.__dict__)
+        smoothed = copy(self)
         smoothed.loss, smoothed._loss_curvature = envelope, envelope.max_curvature
         targets = envelope.shifted_target(self._rows.data.y, width * multipliers)
         smoothed._rows = self._rows.with_targets(targets)
         return smoothed
 
-    def hinge_form(self) -> HingeForm:
-        """Write the objective as a sum of hinges plus a quadratic (interior point methods)."""
-        return HingeForm(self._rows.data, self.n_samples, self.model, self.loss, self.penalty,
-                         self.standardization)  # fmt: skip
-
     def multipliers(self, w: FloatArray) -> FloatArray:
         """Compute the derivative of the loss in each row's raw prediction: the dual variables."""
-        A, y, _ = self._rows.data
-        return self.loss.gradient(y, self.model.forward(w, A))
+        data = self._rows.data
+        return self.loss.gradient(data.y, self.model.forward(w, data.A))
+
+    def hinge_form(self) -> HingeForm:
+        """Write the objective as a sum of hinges plus a quadratic (interior point methods)."""
+        data = self._rows.data
+        return HingeForm(data, self.model, self.loss, self.penalty, self.standardization)
 
     # -- what a block of rows contributes -----------------------------------------------------
 
-    def _sum(self, values: FloatArray, weight: FloatArray | None) -> float:
-        if weight is None:
-            return float(np.add.reduce(values, axis=None, dtype=np.float64)) / self.n_samples
-        return float(np.add.reduce(values * weight, axis=None, dtype=np.float64))
-
     def _value(self, block: Batch, w: FloatArray) -> float:
-        raw = self.model.forward(w, block.A)
-        return self._sum(self.loss.value(block.y, raw), block.weight)
+        return block.sum(self.loss.value(block.y, self.model.forward(w, block.A)))
 
     def _value_and_gradient(self, block: Batch, w: FloatArray) -> tuple[float, FloatArray]:
         raw = self.model.forward(w, block.A)
         values, slopes = self.loss.value_and_gradient(block.y, raw)
-        if block.weight is None:
-            gradient = self.model.backward(block.A, slopes)
-            gradient *= 1.0 / self.n_samples
-        else:
-            gradient = self.model.backward(block.A, slopes * block.weight)
-        return self._sum(values, block.weight), gradient
+        if block.weight is not None:
+            return block.sum(values), self.model.backward(block.A, slopes * block.weight)
+        gradient = self.model.backward(block.A, slopes)
+        gradient *= block.share
+        return block.sum(values), gradient
 
     def _hessian(self, block: Batch, w: FloatArray) -> FloatArray:
         if self.loss.quadratic and block.weight is None:
-            return self.model.hessian(block.A, None) / self.n_samples
+            return self.model.hessian(block.A, None) * block.share
         curvature = self.loss.curvature(block.y, self.model.forward(w, block.A))
-        return self.model.hessian(block.A, self._weighted(curvature, block.weight))
+        return self.model.hessian(block.A, block.weigh(curvature))
 
     def _hess_vec(self, block: Batch, w: FloatArray, v: FloatArray) -> FloatArray:
         raw, direction = self.model.forward(w, block.A), self.model.forward(v, block.A)
         product = self.loss.curvature_product(block.y, raw, direction)
-        return self.model.backward(block.A, self._weighted(product, block.weight))
-
-    def _weighted(self, terms: FloatArray, weight: FloatArray | None) -> FloatArray:
-        if weight is None:
-            return terms * (1.0 / self.n_samples)
-        return terms * (weight[:, :, None] if terms.ndim == 3 else weight)
+        return self.model.backward(block.A, block.weigh(product))
 
 
 def _constant(loss: Loss, y: Array, weight: FloatArray | None, n_outputs: int) -> FloatArray:

@@ -13,16 +13,37 @@ from skgrad.models import StandardizedMatrix
 
 
 class Batch(NamedTuple):
-    """Some rows: features, targets, and weights divided by their sum (None: all 1 / n_samples)."""
+    """Some rows of a data set.
+
+    ``weight`` holds the weights of the rows divided by the sum of all weights; None means that every
+    row of the data set counts ``share``, which is 1 / n_samples.
+    """
 
     A: StandardizedMatrix
     y: Array
     weight: FloatArray | None
+    share: float
 
     def take(self, rows: Any) -> Batch:
         """Select rows by a slice or by indices."""
         weight = None if self.weight is None else self.weight[rows]
-        return Batch(self.A.take(rows), self.y[rows], weight)
+        return Batch(self.A.take(rows), self.y[rows], weight, self.share)
+
+    def sum(self, terms: FloatArray) -> float:
+        """Compute the weighted sum of terms, one per row and output, in float64."""
+        if self.weight is None:
+            return self.share * float(np.add.reduce(terms, axis=None, dtype=np.float64))
+        return float(np.add.reduce(terms * self.weight, axis=None, dtype=np.float64))
+
+    def weigh(self, terms: FloatArray) -> FloatArray:
+        """Multiply terms by the rows' weights."""
+        if self.weight is None:
+            return terms * self.share
+        return terms * (self.weight[:, :, None] if terms.ndim == 3 else self.weight)
+
+    def row_weights(self) -> FloatArray | None:
+        """One weight per row, the largest of its outputs; None if all are equal."""
+        return None if self.weight is None else self.weight.max(axis=1)
 
 
 class RowSum:
@@ -39,8 +60,7 @@ class RowSum:
     def __init__(self, data: Batch, slices: list[slice]) -> None:
         self.data, self.slices = data, slices
         self.n_samples = data.A.n_samples
-        single = len(slices) == 1
-        self.blocks = [data] if single else [data.take(rows) for rows in slices]
+        self.blocks = [data] if len(slices) == 1 else [data.take(rows) for rows in slices]
 
     @classmethod
     def of(cls, X: Any, data: Batch) -> RowSum:

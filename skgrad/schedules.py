@@ -1,13 +1,13 @@
 """Schedules: how the learning rate changes as training goes on."""
 
 from abc import ABC, abstractmethod
-from difflib import get_close_matches
 from math import cos, floor, pi
 from numbers import Real
 from typing import Any, ClassVar, TypeAlias, final
 
-from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skgrad._parameters import Parameterized, unknown_name
 
 __all__ = [
     "SCHEDULES",
@@ -31,13 +31,9 @@ Constraints: TypeAlias = dict[str, list[Any]]
 _POSITIVE = [Interval(Real, 0, None, closed="neither")]
 _FRACTION = [Interval(Real, 0, 1, closed="both")]
 _POSITIVE_FRACTION = [Interval(Real, 0, 1, closed="right")]
-_COMMON: Constraints = {
-    "initial": [*_POSITIVE, StrOptions({"auto"})],
-    "warmup": [Interval(Real, 0, None, closed="left")],
-}
 
 
-class Schedule(BaseEstimator, ABC):
+class Schedule(Parameterized, ABC):
     """Learning rate as a function of training time.
 
     Time is counted in epochs, fractions included (updates made / updates per epoch), so that a
@@ -60,7 +56,10 @@ class Schedule(BaseEstimator, ABC):
     arXiv:1706.02677v2, 2018, section 2.2 (warm-up).
     """
 
-    _parameter_constraints: ClassVar[Constraints] = {}  # of a subclass's own parameters
+    _parameter_constraints: ClassVar[Constraints] = {
+        "initial": [*_POSITIVE, StrOptions({"auto"})],
+        "warmup": [Interval(Real, 0, None, closed="left")],
+    }
 
     def __init__(self, initial: Rate = "auto", *, warmup: float = 0) -> None:
         self.initial = initial
@@ -95,15 +94,6 @@ class Schedule(BaseEstimator, ABC):
         else:
             ramp = 1.0
         return float(initial * ramp * self.multiplier(epoch - self.warmup, n_epochs - self.warmup))
-
-    @final
-    def validate(self) -> None:
-        """Raise `InvalidParameterError`, a ValueError, if a parameter is out of range."""
-        validate_parameter_constraints(
-            _COMMON | self._parameter_constraints,
-            self.get_params(deep=False),
-            caller_name=type(self).__name__,
-        )
 
 
 class Constant(Schedule):
@@ -384,15 +374,7 @@ def get_schedule(schedule: Rate | Schedule) -> Schedule:
     elif schedule == "auto" or (isinstance(schedule, Real) and not isinstance(schedule, bool)):
         result = Constant(schedule)
     else:
-        raise ValueError(_unknown(schedule))
+        alternatives = "a number, 'auto', a Schedule object"
+        raise unknown_name("learning rate schedule", schedule, SCHEDULES, alternatives)
     result.validate()
     return result
-
-
-def _unknown(schedule: object) -> str:
-    close = get_close_matches(str(schedule), SCHEDULES, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    return (
-        f"Unknown learning rate schedule {schedule!r}.{hint} Give a number, 'auto', a Schedule "
-        f"object or one of these names: {', '.join(SCHEDULES)}."
-    )

@@ -21,12 +21,18 @@ CHECKOUT = Path(__file__).parents[1]
 # A file or folder of the package imports only from lower floors, or from its own folder.
 FLOORS = {
     "_typing": -1,  # names of types, used everywhere
+    "_parameters": -1,  # hyper-parameters, likewise
     "linalg": 0,
     "_kernels": 0,
     "losses": 1,
     "penalties": 1,
     "schedules": 1,
     "models": 1,
+    "_threads": 1,
+    "rows": 1.25,  # the parts of the objective, in the order in which it is built from them
+    "hinges": 1.5,
+    "coordinates": 1.5,
+    "gaps": 1.5,
     "objective": 2,
     "distributed": 2,
     "solvers": 3,

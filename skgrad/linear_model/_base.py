@@ -22,7 +22,8 @@ from sklearn.utils._tags import Tags
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from skgrad._parameters import Parameterized
-from skgrad._typing import Array, FloatArray, Matrix
+from skgrad._threads import few_threads
+from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.callbacks import EarlyStopping
 from skgrad.linear_model._callbacks import SklearnCallbacks
 from skgrad.linear_model._problem import Problem, positive_rows
@@ -61,6 +62,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
     }
+    n_iter_: int | IntArray
     # Parameters that may be a name, and are promoted to its object by set_params(solver__x=...).
     _named_objects: ClassVar[dict[str, Any]] = {"solver": get_solver, "loss": get_loss}
 
@@ -103,7 +105,8 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             start = self._start(objective)
             stopping = self._early_stopping(objective, held_out)
             callbacks = [] if stopping is None else [stopping]
-            with SklearnCallbacks(self, objective, X, y, sample_weight) as bridge:
+            reporting = SklearnCallbacks(self, objective, X, y, sample_weight)
+            with few_threads(problem.X), reporting as bridge:
                 result = solver.run(
                     objective, start, tol=self.tol, max_iter=self.max_iter,
                     rng=self._rng() if rng is None and solver.stochastic else rng,
@@ -265,20 +268,22 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
         solver = SGD() if auto else get_solver(self.solver)
         if not solver.stochastic:
             raise ValueError(
-                f"partial_fit needs a solver that learns from mini-batches; {type(solver).__name__} "
-                "needs all data at once. Use SGD, AdaGrad, RMSProp or Adam, or warm_start=True."
+                "partial_fit needs a solver that learns from mini-batches; "
+                f"{type(solver).__name__} needs all data at once. Use SGD, AdaGrad, "
+                "RMSProp or Adam, or warm_start=True."
             )
         fitted = self._fitted_params(objective) if self.__sklearn_is_fitted__() else None
         w = objective.start() if fitted is None else fitted
         return Stream(solver, objective.standardization, w, None, self._rng())
 
-    # -- and back -----------------------------------------------------------------------------------
+    # -- and back ---------------------------------------------------------------------------------
 
     def _store(
         self, objective: Objective, w: FloatArray, result: Result, solver: Solver, *,
         earlier: dict[str, FloatArray] | None = None, warn: bool = True,
     ) -> None:  # fmt: skip
-        vars(self).update(self._attributes(objective, w))
+        for name, value in self._attributes(objective, w).items():
+            setattr(self, name, value)
         history = result.history
         if earlier is not None:
             history = {key: np.append(earlier[key], history[key]) for key in history}

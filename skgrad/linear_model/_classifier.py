@@ -68,20 +68,22 @@ class LinearClassifier(LinearClassifierMixin, LinearEstimator):
         known = self.classes_ if self.__sklearn_is_fitted__() else None
         if known is None and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
-        if known is not None and classes is not None:
-            if not np.array_equal(known, unique_labels(classes)):
-                raise ValueError(
-                    f"classes={classes!r} is not the same as on the last call to partial_fit, "
-                    f"was: {known!r}"
-                )
+        if known is None or classes is None:
+            return
+        if not np.array_equal(known, unique_labels(classes)):
+            raise ValueError(
+                f"classes={classes!r} is not the same as on the last call to partial_fit, "
+                f"was: {known!r}"
+            )
 
     def _labels(
         self, X: Any, y: Any, sample_weight: Any, classes: Any, *, first: bool
-    ) -> tuple[Matrix, IntArray, FloatArray | None, Array]:
-        """Validate data; return X, integer codes of y, row weights, and the sorted classes."""
+    ) -> tuple[Matrix, IntArray, FloatArray | None, FloatArray | None]:
+        """Validate data; return X, integer codes of y, and the weights of rows and of classes."""
         X, y, weight = self._validate(X, y, sample_weight, first=first)
         if y.dtype.kind in "fO":  # integers, booleans and strings are always labels
             check_classification_targets(y)
+        codes: IntArray
         if first and classes is None:
             self.classes_, codes = np.unique(y, return_inverse=True)
         else:
@@ -89,8 +91,8 @@ class LinearClassifier(LinearClassifierMixin, LinearEstimator):
             codes = self._codes(y)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"{type(self).__name__} needs samples of at least 2 classes in y, but there is only "
-                f"one class: {self.classes_[0]!r}"
+                f"{type(self).__name__} needs samples of at least 2 classes in y, but there is "
+                f"only one class: {self.classes_[0]!r}"
             )
         class_weight = None
         if self.class_weight is not None:

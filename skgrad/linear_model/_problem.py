@@ -47,7 +47,7 @@ class Problem:
         )  # fmt: skip
 
     def validation_objective(self, training: Objective) -> Objective:
-        """Build the unpenalised loss on these rows, in the coordinates of the training objective."""
+        """Build the unpenalised loss on these rows, in the training objective's coordinates."""
         return Objective(
             training.model, self.loss, NoPenalty(), self.X, self.y, self.sample_weight,
             standardization=training.standardization,
@@ -72,7 +72,8 @@ def positive_rows(sample_weight: FloatArray, estimator: str) -> Array | None:
     """Find the rows that count: a weight of zero is a row that is not there. None if all do."""
     if not sample_weight.any():
         raise ValueError(
-            f"{estimator} got sample_weight that is zero for every row; at least one weight must be positive."
+            f"{estimator} got sample_weight that is zero for every row; at least one weight "
+            "must be positive."
         )
     return None if sample_weight.all() else np.flatnonzero(sample_weight)
 

@@ -34,8 +34,8 @@ class LinearRegression(MultiOutputMixin, LinearRegressor):
     ----------
     loss : str or Loss, default="squared_error"
         "squared_error", "absolute_error", "huber", "quantile", "epsilon_insensitive",
-        "squared_epsilon_insensitive", "poisson" (log link; `predict` returns the mean), or an object
-        such as ``skgrad.losses.Huber(delta=2.0)``.
+        "squared_epsilon_insensitive", "poisson" (log link; `predict` returns the mean), or an
+        object such as ``skgrad.losses.Huber(delta=2.0)``.
     alpha : float, default=0.0
         Strength of the penalty.
     l1_ratio : float in [0, 1], default=0.0

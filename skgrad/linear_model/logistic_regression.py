@@ -23,8 +23,8 @@ class LogisticRegression(LinearClassifier):
               + \rho |W|_1 + \frac{1 - \rho}{2} |W|_2^2
 
     with the binary log loss for two classes, the multinomial (softmax) log loss for more, weights
-    :math:`s` (sample weight times class weight), and :math:`\rho` = `l1_ratio`. This is the objective
-    of `sklearn.linear_model.LogisticRegression`, for every solver.
+    :math:`s` (sample weight times class weight), and :math:`\rho` = `l1_ratio`. This is the
+    objective of `sklearn.linear_model.LogisticRegression`, for every solver.
 
     Parameters
     ----------

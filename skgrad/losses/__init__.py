@@ -1,7 +1,6 @@
 """Losses: what one sample's prediction costs, as a function of the raw prediction."""
 
-from difflib import get_close_matches
-
+from skgrad._parameters import unknown_name
 from skgrad.losses._base import Loss
 from skgrad.losses.absolute_error import AbsoluteError
 from skgrad.losses.epsilon_insensitive import EpsilonInsensitive, SquaredEpsilonInsensitive
@@ -79,9 +78,4 @@ def get_loss(loss: str | Loss) -> Loss:
         return loss
     if isinstance(loss, str) and loss in LOSSES:
         return LOSSES[loss]()
-    close = get_close_matches(str(loss), LOSSES, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise ValueError(
-        f"Unknown loss {loss!r}.{hint} Give a Loss object or one of these names: "
-        f"{', '.join(sorted(LOSSES))}."
-    )
+    raise unknown_name("loss", loss, LOSSES, "a Loss object")

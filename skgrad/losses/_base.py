@@ -1,18 +1,17 @@
 """The contract of a loss."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal, TypeAlias, final
+from typing import ClassVar, Literal, TypeAlias, final
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import validate_parameter_constraints
 
+from skgrad._parameters import Parameterized
 from skgrad._typing import Array, FloatArray
 
 Target: TypeAlias = Literal["continuous", "binary01", "sign", "class_index"]
 
 
-class Loss(BaseEstimator, ABC):
+class Loss(Parameterized, ABC):
     """The cost of one sample as a convex function of its raw (link-space) prediction.
 
     A loss is a value: it holds hyper-parameters, stored as given, and no data. All methods are
@@ -56,16 +55,6 @@ class Loss(BaseEstimator, ABC):
     has_prox: ClassVar[bool] = False
     continuous_curvature: ClassVar[bool] = True
     piecewise_linear: ClassVar[bool] = False
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
-
-    @final
-    def validate(self) -> None:
-        """Raise `InvalidParameterError`, a ValueError, if a hyper-parameter is out of range."""
-        validate_parameter_constraints(
-            self._parameter_constraints,
-            self.get_params(deep=False),
-            caller_name=type(self).__name__,
-        )
 
     @property
     @abstractmethod

@@ -14,8 +14,8 @@ class MoreauEnvelope(Loss):
 
     .. math:: value(y, z) = \min_u \; loss(y, u) + \frac{(u - z - shift)^2}{2\,width}
 
-    Its gradient is :math:`(z + shift - u) / width` with the minimiser u, the proximal point. A row's
-    shift is stored beside its target; `shifted_target` builds that array.
+    Its gradient is :math:`(z + shift - u) / width` with the minimiser u, the proximal point. A
+    row's shift is stored beside its target; `shifted_target` builds that array.
 
     Parameters
     ----------

@@ -15,8 +15,8 @@ class LinearModel:
     """Affine map from features to raw predictions.
 
     The flat parameter vector holds one row of length ``n_features + fit_intercept`` per output: the
-    coefficients, then the intercept. Parameters of one output are neighbours, so that the Hessian of
-    a loss that treats outputs separately is block diagonal.
+    coefficients, then the intercept. Parameters of one output are neighbours, so that the Hessian
+    of a loss that treats outputs separately is block diagonal.
 
     Parameters
     ----------

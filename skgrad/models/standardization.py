@@ -18,8 +18,8 @@ class Standardization:
 
     .. math:: coef = s \odot (T v), \qquad intercept = v_0 - c' coef,
 
-    so that the raw prediction is :math:`((X - c) \odot s)\, T v + v_0`: columns are centred and scaled
-    and, with a rotation T, also decorrelated.
+    so that the raw prediction is :math:`((X - c) \odot s)\, T v + v_0`: columns are centred and
+    scaled and, with a rotation T, also decorrelated.
 
     Parameters
     ----------
@@ -43,11 +43,11 @@ class Standardization:
         inverse = 1.0 / np.where(pinned, 1.0, self.scale)
         inverse[pinned] = 0.0
         object.__setattr__(self, "inverse_scale", inverse.astype(self.scale.dtype, copy=False))
-        inverse = None
+        undo: FloatArray | None = None
         if self.rotation is not None:
-            inverse = lapack.dtrtri(self.rotation.astype(np.float64), lower=0)[0]
-            inverse = np.triu(inverse).astype(self.scale.dtype, copy=False)
-        object.__setattr__(self, "inverse_rotation", inverse)
+            undo = lapack.dtrtri(self.rotation.astype(np.float64), lower=0)[0]
+            undo = np.triu(undo).astype(self.scale.dtype, copy=False)
+        object.__setattr__(self, "inverse_rotation", undo)
 
     def coef_to_user(self, coef: FloatArray) -> FloatArray:
         """Map rows of coefficients to the user's."""
@@ -65,8 +65,15 @@ class Standardization:
             gradient = gradient @ self.inverse_rotation
         return gradient * self.inverse_scale
 
+    def largest_gain(self) -> float:
+        """Bound the factor by which coefficients grow from a solver's coordinates to the user's."""
+        largest = float(self.scale.max(initial=0.0))
+        if self.rotation is None:
+            return largest
+        return float(np.linalg.norm(self.scale[:, None] * self.rotation, 2))
+
     def pull_curvature(self, curvature: float | FloatArray) -> FloatArray:
-        """Map a diagonal Hessian in one row of the user's coefficients to a full one in a solver's."""
+        """Map a diagonal Hessian in one row of the user's coefficients to a solver's, full."""
         diagonal = np.diag(np.broadcast_to(curvature * self.scale, self.scale.shape))
         return (
             self.pull(diagonal) if self.rotation is None else self.rotation.T @ self.pull(diagonal)

@@ -20,6 +20,7 @@ class StandardizedMatrix(ABC):
     """
 
     n_samples: int
+    dtype: np.dtype[Any]
 
     @staticmethod
     def build(
@@ -62,7 +63,7 @@ class Explicit(StandardizedMatrix):
     LARGEST_BATCH = 1 << 17
 
     def __init__(self, A: FloatArray) -> None:
-        self.A, self.n_samples = A, len(A)
+        self.A, self.n_samples, self.dtype = A, len(A), A.dtype
 
     @classmethod
     def build(
@@ -105,7 +106,7 @@ class Implicit(StandardizedMatrix):
 
     def __init__(self, X: Matrix, standardization: Standardization, *, intercept: bool) -> None:
         self.X, self.standardization, self.intercept = X, standardization, intercept
-        self.n_samples = X.shape[0]
+        self.n_samples, self.dtype = X.shape[0], X.dtype
 
     def matmul(self, rows: FloatArray) -> FloatArray:
         user = self.standardization.to_user(rows)

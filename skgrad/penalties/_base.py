@@ -1,15 +1,13 @@
 """The contract of a penalty."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
-from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import validate_parameter_constraints
-
+from skgrad._parameters import Parameterized
 from skgrad._typing import FloatArray
 
 
-class Penalty(BaseEstimator, ABC):
+class Penalty(Parameterized, ABC):
     """A convex function of the coefficients, least at 0, where it is 0.
 
     A penalty is a value: it holds hyper-parameters, stored as given, and no data. `coef` has
@@ -23,18 +21,6 @@ class Penalty(BaseEstimator, ABC):
     """
 
     separable: ClassVar[bool]
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
-
-    @final
-    def validate(self) -> None:
-        """Raise `InvalidParameterError`, a ValueError, if a hyper-parameter is out of range."""
-        params = self.get_params(deep=False)
-        validate_parameter_constraints(
-            self._parameter_constraints, params, caller_name=type(self).__name__
-        )
-        for value in params.values():
-            if isinstance(value, Penalty):
-                value.validate()
 
     @property
     @abstractmethod
@@ -48,7 +34,7 @@ class Penalty(BaseEstimator, ABC):
 
     @property
     def l1_strength(self) -> float | None:
-        """Factor of |coef|_1 if that and strong_convexity |coef|^2 / 2 is all there is, else None."""
+        """Factor of |coef|_1; None if there is more than that and strong_convexity |coef|^2 / 2."""
         return None
 
     @abstractmethod

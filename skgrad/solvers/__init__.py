@@ -1,7 +1,6 @@
 """Solvers: one algorithm a file, all interchangeable behind an objective."""
 
-from difflib import get_close_matches
-
+from skgrad._parameters import unknown_name
 from skgrad.objective import Capability, Objective
 from skgrad.solvers._auto import choose_for_smooth_loss
 from skgrad.solvers._base import (
@@ -99,20 +98,15 @@ def get_solver(solver: str | Solver) -> Solver:
         return solver
     if isinstance(solver, str) and solver in SOLVERS:
         return SOLVERS[solver]()
-    close = get_close_matches(str(solver).lower(), SOLVERS, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise ValueError(
-        f"Unknown solver {solver!r}.{hint} Give a solver object or one of these names: 'auto', "
-        f"{', '.join(map(repr, sorted(SOLVERS)))}."
-    )
+    raise unknown_name("solver", solver, SOLVERS, "'auto', a Solver object")
 
 
 def choose_solver(objective: Objective) -> Solver:
     """Pick a solver for an objective: the rule behind ``solver="auto"``.
 
     Smooth objectives go to `Newton` while the blocks of the Hessian are small, else to `LBFGS`;
-    with penalties that have kinks, to `ProximalNewton` or `ProximalGradient`. Losses with kinks go to `InteriorPoint` while the
-    blocks are small and the penalty is smooth, else to `AugmentedLagrangian`.
+    with penalties that have kinks, to `ProximalNewton` or `ProximalGradient`. Losses with kinks go
+    to `InteriorPoint` while the blocks are small, else to `AugmentedLagrangian`.
 
     Parameters
     ----------

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import lapack
 
-from skgrad._typing import Array, FloatArray
+from skgrad._typing import FloatArray
 from skgrad.solvers._base import DivergenceError
 
-# A squared ratio of pivots below this says that the factor of a singular matrix is made of rounding.
+# A squared ratio of pivots below this says that the smallest is the rounding error of zero: the
+# matrix is singular.
 SINGULAR_PIVOT = 1e-14
 # First ridge, relative to the largest diagonal entry: far above rounding, far below any curvature
 # that could matter for convergence (the directions that it governs have no gradient).
@@ -26,22 +27,29 @@ def factorise(blocks: FloatArray) -> tuple[FloatArray, bool]:
     try:
         factors = np.linalg.cholesky(blocks)
     except np.linalg.LinAlgError:
-        return np.stack([_factorise_singular(block) for block in blocks]), True
-    if np.all(_regular(factors)):
+        return _factorise_singly(blocks)
+    if _regular(factors):
         return factors, False
-    return np.stack([_factorise_singular(block) for block in blocks]), True
+    return _factorise_singly(blocks)
 
 
-def _regular(factors: FloatArray) -> Array:
-    pivots = np.einsum("...ii->...i", factors)
-    return pivots.min(axis=-1) ** 2 > SINGULAR_PIVOT * pivots.max(axis=-1) ** 2
+def _factorise_singly(blocks: FloatArray) -> tuple[FloatArray, bool]:
+    factors, ridges = zip(*(_factorise_singular(block) for block in blocks), strict=True)
+    return np.stack(factors), any(ridges)
 
 
-def _factorise_singular(block: FloatArray) -> FloatArray:
+def _regular(factors: FloatArray) -> bool:
+    """Compare all pivots at once; a false alarm only means that the blocks are looked at singly."""
+    pivots = factors.diagonal(axis1=-2, axis2=-1)
+    return bool(pivots.min() ** 2 > SINGULAR_PIVOT * pivots.max() ** 2)
+
+
+def _factorise_singular(block: FloatArray) -> tuple[FloatArray, float]:
+    """Factorise one block plus the ridge that is returned beside the factor."""
     if not np.isfinite(block).all():
         raise DivergenceError(
-            "The Hessian became infinite or NaN. Check X for huge values, strengthen the penalty, or "
-            "use a first-order solver."
+            "The Hessian became infinite or NaN. Check X for huge values, strengthen the penalty, "
+            "or use a first-order solver."
         )
     block = block.copy()
     diagonal = np.einsum("ii->i", block)
@@ -50,7 +58,7 @@ def _factorise_singular(block: FloatArray) -> FloatArray:
     while True:
         factor, failed = lapack.dpotrf(block, lower=1, clean=1)
         if not failed and _regular(factor):
-            return np.asarray(factor)
+            return np.asarray(factor), ridge
         step = (ridge * RIDGE_GROWTH or FIRST_RIDGE) - ridge
         ridge += step
         diagonal += step * largest

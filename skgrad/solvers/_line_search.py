@@ -11,6 +11,8 @@ from skgrad._typing import FloatArray
 
 SUFFICIENT_DECREASE = 1e-4
 MAX_TRIALS = 30
+# Steps from here on are checked for having moved at all.
+SHORTEST_STEP = 1e-6
 # Growth of the step while the function still falls.
 EXTENSION = 4.0
 
@@ -41,7 +43,7 @@ def along(
     return evaluate
 
 
-def _enough(trial: Trial, start: Trial, noise: float) -> bool:
+def _enough(trial: Trial, start: Trial) -> bool:
     """Armijo's condition, or (Hager and Zhang 2005, eq. 4.1) its slope form where values are noise.
 
     Near the optimum the decrease drops below the rounding error of the value, long before the
@@ -50,11 +52,16 @@ def _enough(trial: Trial, start: Trial, noise: float) -> bool:
     if trial.value <= start.value + SUFFICIENT_DECREASE * trial.step * start.slope:
         return True
     approximate = trial.slope <= (2 * SUFFICIENT_DECREASE - 1) * start.slope
-    return approximate and trial.value <= start.value + noise
+    return bool(approximate) and trial.value <= start.value + rounding_noise(start)
+
+
+def _stuck(trial: Trial, start: Trial) -> bool:
+    """Tell whether the step is so short that rounding swallowed it."""
+    return trial.step < SHORTEST_STEP and np.array_equal(trial.w, start.w)
 
 
 def rounding_noise(start: Trial) -> float:
-    """Rounding error of a value: a few units in the last place of the data's precision."""
+    """Estimate the rounding error of a value: a few units in the last place of its precision."""
     return 10 * float(np.finfo(start.gradient.dtype).eps) * abs(start.value)
 
 
@@ -75,12 +82,11 @@ def backtracking(evaluate: Evaluate, start: Trial, step: float) -> Trial | None:
     Trial or None
         None if no step decreases the function.
     """
-    noise = rounding_noise(start)
     for _ in range(MAX_TRIALS):
         trial = evaluate(step)
-        if np.array_equal(trial.w, start.w):
+        if _stuck(trial, start):
             return None
-        if _enough(trial, start, noise):
+        if _enough(trial, start):
             return trial
         # Minimiser of the parabola through value, slope at 0 and value at the trial, kept sane.
         excess = trial.value - start.value - step * start.slope
@@ -92,7 +98,7 @@ def backtracking(evaluate: Evaluate, start: Trial, step: float) -> Trial | None:
 def strong_wolfe(
     evaluate: Evaluate, start: Trial, step: float, *, curvature: float = 0.9
 ) -> Trial | None:
-    """Find a step with sufficient decrease and small slope (Nocedal and Wright 2006, alg. 3.5, 3.6).
+    """Find a step with enough decrease and a small slope (Nocedal and Wright 2006, alg. 3.5, 3.6).
 
     Parameters
     ----------
@@ -115,9 +121,9 @@ def strong_wolfe(
     high: Trial | None = None  # the bracket's other end, once there is one
     for _ in range(MAX_TRIALS):
         trial = evaluate(step)
-        if np.array_equal(trial.w, start.w):
+        if _stuck(trial, start):
             break
-        if not _enough(trial, start, noise) or trial.value > low.value + noise:
+        if not _enough(trial, start) or trial.value > low.value + noise:
             high = trial
         elif abs(trial.slope) <= -curvature * start.slope:
             return trial
@@ -145,6 +151,6 @@ def _interpolate(low: Trial, high: Trial) -> float:
             bottom = high.slope - low.slope + 2 * d2
             if bottom != 0:
                 step = float(high.step - span * (high.slope + d2 - d1) / bottom)
-    if not step == step:
+    if np.isnan(step):
         return left + 0.5 * width
     return min(max(step, left + 0.1 * width), left + 0.9 * width)

@@ -18,8 +18,8 @@ MODEL_ACCURACY = 1e-4
 def newton_gap(objective: Objective, w: FloatArray, gradient: FloatArray) -> float:
     """Estimate F(w) - min F by the decrease that the quadratic model at w promises.
 
-    Where the Hessian is too large, the bound from the penalty's strong convexity; NaN where the loss
-    is not smooth: a subgradient at w says nothing about the distance to the minimum.
+    Where the Hessian is too large, the bound from the penalty's strong convexity; NaN where the
+    loss is not smooth: a subgradient at w says nothing about the distance to the minimum.
     """
     if Capability.SMOOTH_LOSS not in objective.offers:
         return math.nan

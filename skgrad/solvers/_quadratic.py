@@ -62,13 +62,13 @@ class QuadraticModel:
     def minimise(self, accuracy: float) -> FloatArray:
         """Minimise to an accuracy of the value, from w."""
         z, slope, value = self.w, self.gradient, 0.0
-        level = 0
+        first = 0  # the damping that worked last time, less one
         for _ in range(MAX_ROUNDS):
             target = self.objective.prox(z - self.steps * slope, self.steps)
             residual = z - target
             if float(residual @ (residual / self.steps)) <= accuracy:
                 return target
-            for level in range(max(0, level - 1), len(DAMPINGS)):
+            for level in range(first, len(DAMPINGS)):
                 candidate = z + self._semismooth_step(target, residual, DAMPINGS[level])
                 # A coordinate stops where it changes sign.
                 candidate[self.kinked & (candidate * target < 0.0)] = 0.0
@@ -76,8 +76,10 @@ class QuadraticModel:
                 candidate_value = self.value(candidate, candidate_slope)
                 if candidate_value < value:
                     z, slope, value = candidate, candidate_slope, candidate_value
+                    first = max(0, level - 1)
                     break
             else:
+                first = max(0, len(DAMPINGS) - 2)
                 z = self._gradient_steps(z)
                 slope = self.slope(z)
                 value = self.value(z, slope)

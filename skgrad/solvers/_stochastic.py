@@ -38,8 +38,8 @@ Moments = tuple[FloatArray, ...]
 class StochasticState(State):
     """All that an epoch hands to the next.
 
-    ``iterate`` is the point that updates move; the parameters returned differ from it when averaging.
-    ``t`` counts updates; ``rate`` is the initial learning rate, halved ``n_halvings`` times so far.
+    ``iterate`` is the point that updates move; when averaging, the parameters returned differ from
+    it. ``t`` counts updates; ``rate`` is the initial learning rate, halved ``n_halvings`` times.
     """
 
     iterate: FloatArray | None = None
@@ -112,7 +112,7 @@ class StochasticSolver(Solver):
         self, objective: Objective, w: FloatArray, state: StochasticState, run: Run
     ) -> tuple[FloatArray, StochasticState]:
         """Pass over the data once."""
-        assert state.iterate is not None
+        assert state.iterate is not None and run.rng is not None
         schedule = get_schedule(self.learning_rate)
         batch_size = self._batch_size(objective)
         n_batches = -(-objective.n_samples // batch_size)
@@ -176,8 +176,8 @@ class StochasticSolver(Solver):
         adaptive = self.learning_rate == "auto"
         if not adaptive and not isinstance(schedule, Constant):
             # Progress comes with the decay of the rate: let the schedule play to its end.
-            epoch = state.t * self._batch_size(objective) / objective.n_samples
-            ended = epoch >= run.horizon - 0.5
+            n_batches = -(-objective.n_samples // self._batch_size(objective))
+            ended = state.t >= n_batches * run.horizon
             return replace(state, status=Status.SCHEDULE_ENDED) if ended else state
         loss = objective.value(w) if adaptive else state.value
         progress = loss < state.best - PROGRESS * abs(state.best)
@@ -204,8 +204,8 @@ def _clipping(clip: float | tuple[str, float] | None) -> Any:
     valid = isinstance(limit, Real) and float(limit) > 0
     if kind not in ("norm", "value") or not valid:
         raise ValueError(
-            f"clip={clip!r} is not understood. Use a positive number (largest norm of the gradient), "
-            "('norm', number), ('value', number) or None."
+            f"clip={clip!r} is not understood. Use a positive number (largest norm of the "
+            "gradient), ('norm', number), ('value', number) or None."
         )
     limit = float(limit)
     if kind == "value":

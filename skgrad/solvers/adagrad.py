@@ -50,7 +50,6 @@ class AdaGrad(StochasticSolver):
 
     name = "adagrad"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **StochasticSolver._parameter_constraints,
         "epsilon": [Interval(Real, 0, None, closed="neither")],
     }
 

@@ -17,8 +17,7 @@ from skgrad.solvers._base import Run, Solver, State, Status
 # Accuracy of the inner minimisation relative to the gap it starts from.
 INNER_ACCURACY = 0.1
 MAX_INNER_ITERATIONS = 200
-# Narrowest smoothing relative to the first: beyond it kinks are too sharp for the inner solver.
-NARROWEST = 1e-7
+
 
 
 @dataclass(slots=True)
@@ -35,8 +34,9 @@ class MultiplierState(State):
 class AugmentedLagrangian(Solver):
     r"""Method of multipliers: a sequence of smooth problems with the exact solution as their limit.
 
-    .. math:: w_{t+1} = \arg\min_w \frac1S \sum_i s_i\, env_{\mu_t}\!\left(raw_i(w) + \mu_t \theta_i\right)
-              + penalty(w), \qquad \theta_i \leftarrow env_{\mu_t}'(\cdot)
+    .. math:: w_{t+1} = \arg\min_w \frac1S \sum_i s_i\,
+              env_{\mu_t}\!\left(raw_i(w) + \mu_t \theta_i\right) + penalty(w), \qquad
+              \theta_i \leftarrow env_{\mu_t}'(\cdot)
 
     where :math:`env_\mu` is the Moreau envelope of the loss. The multipliers :math:`\theta` remove
     the bias of the smoothing, so the widths :math:`\mu_t` need not go to zero; shrinking them makes
@@ -59,7 +59,8 @@ class AugmentedLagrangian(Solver):
     >>> from sklearn.datasets import load_diabetes
     >>> from skgrad import LinearRegression
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> median = LinearRegression(loss="absolute_error", solver="augmented_lagrangian").fit(X, y)
+    >>> median = LinearRegression("absolute_error", alpha=1e-3, solver="augmented_lagrangian")
+    >>> median = median.fit(X, y)
     >>> bool(abs((y > median.predict(X)).mean() - 0.5) < 0.02)
     True
 
@@ -94,7 +95,7 @@ class AugmentedLagrangian(Solver):
         value = objective.value(w)
         return MultiplierState(
             value, gap=abs(value), multipliers=multipliers, width=width,
-            narrowest=NARROWEST * width,
+            narrowest=_narrowest(objective) * width,
         )  # fmt: skip
 
     def step(
@@ -123,3 +124,8 @@ class AugmentedLagrangian(Solver):
             best_gap=min(gap, state.best_gap), n_bad=n_bad,
             status=Status.STALLED if n_bad >= 2 * run.n_iter_no_change else None,
         )  # fmt: skip
+
+
+def _narrowest(objective: Objective) -> float:
+    """Relative width below which a multiplier, a difference divided by the width, is rounding."""
+    return float(np.sqrt(np.finfo(objective.dtype).eps))

@@ -42,8 +42,8 @@ class GradientDescent(Solver):
     Parameters
     ----------
     learning_rate : float or "auto", default="auto"
-        Step size :math:`\eta`, or the first trial of the line search. "auto" starts at the inverse of
-        the objective's largest curvature and, with a line search, goes on from the last step.
+        Step size :math:`\eta`, or the first trial of the line search. "auto" starts at the inverse
+        of the objective's largest curvature and, with a line search, goes on from the last step.
     line_search : {"backtracking", "strong_wolfe"} or None, default="backtracking"
         How a step is found. None keeps `learning_rate` as a fixed step.
     momentum : {"none", "heavy_ball", "nesterov"}, default="none"
@@ -116,7 +116,7 @@ class GradientDescent(Solver):
             base = w + factor * state.velocity
         direction = -gradient
         if self.momentum == "heavy_ball" and self.line_search is not None and factor > 0:
-            # The line search runs along the combined direction, so that it still guarantees descent.
+            # Searching along the combined direction still guarantees descent.
             combined = direction + factor / state.step_size * state.velocity
             direction = combined if gradient @ combined < 0 else direction
         start = Trial(0.0, value, float(gradient @ direction), gradient, base)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils._param_validation import Interval
@@ -19,46 +19,39 @@ from skgrad.solvers._cholesky import factorise, solve
 TO_BOUNDARY = 0.995
 # A step shorter than this makes no progress any more.
 SHORTEST_STEP = 1e-8
-# Multipliers stay this many units of rounding inside their bounds, and slacks above zero.
-INTERIOR = 10.0
 # A multiplier further inside its bounds than this, relatively, belongs to a hinge at its kink.
 KINK = 1e-3
 # Passes over the data of an iteration: the Hessian, and half a pass for each of five products.
 PASSES = 3.5
 
 
-class Slacks(NamedTuple):
-    """Positive variables, one per hinge and row: see `InteriorPoint` for their meaning."""
-
-    u: FloatArray
-    t: FloatArray
-    p: FloatArray
-    r: FloatArray
-
-
 @dataclass(slots=True)
 class InteriorState(State):
-    """Slacks and multipliers, the terms z at w, and the hinges that they belong to."""
+    """The positive variables u, t, p, r (see `InteriorPoint`) in one array, and the terms z at w.
 
-    slacks: Slacks | None = None
+    ``floor`` keeps the variables off zero.
+    """
+
+    variables: FloatArray | None = None
     z: FloatArray | None = None
     form: HingeForm | None = None
+    floor: FloatArray | None = None
 
 
 class InteriorPoint(Solver):
     r"""Mehrotra's predictor-corrector method for sums of hinges plus a quadratic.
 
     With raw predictions :math:`z = Aw` and the loss of a row written as
-    :math:`\sum_k c_k \max(\sigma_k z - h_k, 0)` (an L1 penalty is a sum of hinges too), the problem is
-    the quadratic (without L2 penalty: linear) program
+    :math:`\sum_k c_k \max(\sigma_k z - h_k, 0)` (an L1 penalty is a sum of hinges too), the problem
+    is the quadratic (without L2 penalty: linear) program
 
     .. math:: \min_{w, u} \; c'u + penalty(w) \quad \text{subject to} \quad
               t = u - (\sigma z - h) \ge 0, \; u \ge 0
 
     with multipliers p of the first and r = c - p of the second constraint. Each iteration solves
     :math:`(A'DA + \nabla^2 penalty)\,\Delta w = \ldots` twice with one factorisation, where
-    :math:`D^{-1} = u/r + t/p`. Takes 10 to 20 iterations whatever the data, and knows the duality gap
-    :math:`p't + r'u`. Serves hinge, absolute, quantile and epsilon-insensitive losses.
+    :math:`D^{-1} = u/r + t/p`. Takes 10 to 20 iterations whatever the data, and knows the duality
+    gap :math:`p't + r'u`. Serves hinge, absolute, quantile and epsilon-insensitive losses.
 
     Parameters
     ----------
@@ -77,8 +70,8 @@ class InteriorPoint(Solver):
     ----------
     J. Nocedal and S. Wright (2006). Numerical Optimization, 2nd edition, algorithms 14.3 and 16.4.
 
-    M. C. Ferris and T. S. Munson (2002). Interior-point methods for massive support vector machines.
-    SIAM Journal on Optimization 13, 783-804.
+    M. C. Ferris and T. S. Munson (2002). Interior-point methods for massive support vector
+    machines. SIAM Journal on Optimization 13, 783-804.
     """
 
     name = "interior_point"
@@ -95,40 +88,42 @@ class InteriorPoint(Solver):
         form = objective.hinge_form()
         z = form.forward(w)
         excess = form.sign * z - form.offset
-        size = float(np.mean(np.abs(excess))) or 1.0
+        size = float(np.abs(excess).mean()) or 1.0
         u = np.maximum(excess, 0.0) + size
-        p = 0.5 * form.cost
-        slacks = Slacks(u, u - excess, p, p.copy())
-        gap = _complementarity(slacks)
-        return InteriorState(form.value(w, z), gap=gap, slacks=slacks, z=z, form=form)
+        half = np.broadcast_to(0.5 * form.cost, u.shape)
+        variables = np.stack([u, u - excess, half, half])
+        # Rounding must not take a variable to zero; far smaller ones than this never matter.
+        floor = float(np.finfo(z.dtype).eps) ** 2 * variables.mean(axis=(1, 2), keepdims=True)
+        # The program's value at these slacks; the objective itself may be zero from the start.
+        value = form.value(w, z) + _complementarity(variables)
+        return InteriorState(value, variables=variables, z=z, form=form, floor=floor)
 
     def step(
         self, objective: Objective, w: FloatArray, state: InteriorState, run: Run
     ) -> tuple[FloatArray, InteriorState]:
         """Predict with the pure Newton step, then correct it and aim at the central path."""
-        form, slacks, z = state.form, state.slacks, state.z
-        assert form is not None and slacks is not None and z is not None
-        system = _NewtonSystem(form, w, slacks)
+        form, variables, z, floor = state.form, state.variables, state.z, state.floor
+        assert form is not None and variables is not None and z is not None and floor is not None
+        system = _NewtonSystem(form, w, variables)
         objective.passes += PASSES
-        mean = _complementarity(slacks) / (2 * slacks.u.size)
         _, _, affine = system.direction(0.0, 0.0)
-        reach = min(1.0, _longest_step(slacks, affine))
-        predicted = _complementarity(_move(slacks, affine, reach)) / (2 * slacks.u.size)
-        target = mean * (predicted / mean) ** 3
-        dw, dz, change = system.direction(
-            target - affine.p * affine.t, target - affine.r * affine.u
-        )
-        step = float(self.learning_rate) * min(1.0, TO_BOUNDARY * _longest_step(slacks, change))
+        reach = min(1.0, _longest_step(variables, affine))
+        now = _complementarity(variables)
+        predicted = _complementarity(variables + reach * affine)
+        target = now / (2 * z.size * len(form.sign)) * (predicted / now) ** 3
+        du, dt, dp, dr = affine
+        dw, dz, change = system.direction(target - dp * dt, target - dr * du)
+        step = float(self.learning_rate) * min(1.0, TO_BOUNDARY * _longest_step(variables, change))
         if not step > SHORTEST_STEP:
             return w, replace(state, status=Status.PRECISION)
         w, z = w + step * dw, z + step * dz
-        slacks = _inside(_move(slacks, change, step), form.cost)
+        variables = np.maximum(variables + step * change, floor)
         # The program is kept feasible, and its Lagrangian stationary once a full step was made.
         residual = (1.0 - step) * system.residual
-        gap = _complementarity(slacks) + abs(float(residual @ w))
-        state = InteriorState(
-            form.value(w, z), float(np.linalg.norm(residual)), step, gap,
-            slacks=slacks, z=z, form=form,
+        gap = _complementarity(variables) + abs(float(residual @ w))
+        state = replace(
+            state, value=form.value(w, z), gradient_norm=float(np.linalg.norm(residual)),
+            step_size=step, gap=gap, variables=variables, z=z,
         )  # fmt: skip
         if form.l1 and gap <= run.tol * abs(state.value):
             return _exact_zeros(w, state)
@@ -138,31 +133,35 @@ class InteriorPoint(Solver):
 class _NewtonSystem:
     """Newton's equations of the perturbed optimality conditions, reduced to the parameters."""
 
-    def __init__(self, form: HingeForm, w: FloatArray, slacks: Slacks) -> None:
-        u, t, p, r = slacks
-        self.form, self.slacks = form, slacks
+    def __init__(self, form: HingeForm, w: FloatArray, variables: FloatArray) -> None:
+        u, t, p, r = variables
+        self.form, self.variables = form, variables
         self.D = 1.0 / (u / r + t / p)
         self.factors, _ = factorise(form.hessian(self.D.sum(axis=0)))
         self.residual = form.backward((form.sign * p).sum(axis=0)) + form.ridge_gradient(w)
 
-    def direction(self, pt: Any, ru: Any) -> tuple[FloatArray, FloatArray, Slacks]:
+    def direction(self, pt: Any, ru: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Solve for the step that brings the products p t and r u to the targets given."""
-        form, (u, t, p, r) = self.form, self.slacks
+        form, (u, t, p, r) = self.form, self.variables
         e = (pt / p - t) - (ru / r - u)
-        dw = -solve(
-            self.factors, self.residual + form.backward((form.sign * self.D * e).sum(axis=0))
-        )
+        pulled = form.backward((form.sign * self.D * e).sum(axis=0))
+        dw = -solve(self.factors, self.residual + pulled)
         dz = form.forward(dw)
-        dp = self.D * (form.sign * dz + e)
-        du = (ru + u * dp) / r - u
-        return dw, dz, Slacks(du, du - form.sign * dz, dp, -dp)
+        signed = form.sign * dz
+        change = np.empty_like(self.variables)
+        du, dt, dp, dr = change
+        np.multiply(self.D, signed + e, out=dp)
+        np.negative(dp, out=dr)
+        np.subtract((ru + u * dp) / r, u, out=du)
+        np.subtract(du, signed, out=dt)
+        return dw, dz, change
 
 
 def _exact_zeros(w: FloatArray, state: InteriorState) -> tuple[FloatArray, InteriorState]:
     """Make coefficients exactly zero whose multipliers say that they are, unless that costs."""
-    form, slacks = state.form, state.slacks
-    assert form is not None and slacks is not None
-    kinked = np.all(np.minimum(slacks.p, slacks.r) > KINK * form.cost, axis=0)
+    form, variables = state.form, state.variables
+    assert form is not None and variables is not None
+    kinked = np.all(np.minimum(variables[2], variables[3]) > KINK * form.cost, axis=0)
     sparse = form.without_zeros(w, kinked)
     value = form.value(sparse, form.forward(sparse))
     if value <= state.value + state.gap:
@@ -171,23 +170,11 @@ def _exact_zeros(w: FloatArray, state: InteriorState) -> tuple[FloatArray, Inter
     return w, state
 
 
-def _complementarity(slacks: Slacks) -> float:
-    return float(np.vdot(slacks.p, slacks.t)) + float(np.vdot(slacks.r, slacks.u))
+def _complementarity(variables: FloatArray) -> float:
+    u, t, p, r = variables
+    return float(np.vdot(p, t)) + float(np.vdot(r, u))
 
 
-def _move(slacks: Slacks, change: Slacks, step: float) -> Slacks:
-    return Slacks(*(value + step * delta for value, delta in zip(slacks, change, strict=True)))
-
-
-def _inside(slacks: Slacks, cost: FloatArray) -> Slacks:
-    margin = INTERIOR * float(np.finfo(cost.dtype).eps)
-    p = np.clip(slacks.p, margin * cost, (1.0 - margin) * cost)
-    smallest = margin * float(np.mean(slacks.u))
-    u, t = np.maximum(slacks.u, smallest), np.maximum(slacks.t, smallest)
-    return Slacks(u, t, p, cost - p)
-
-
-def _longest_step(slacks: Slacks, change: Slacks) -> float:
+def _longest_step(variables: FloatArray, change: FloatArray) -> float:
     """Find the largest step that keeps every variable non-negative (at most 1e3)."""
-    ratios = (float((delta / value).min()) for value, delta in zip(slacks, change, strict=True))
-    return 1.0 / max(1e-3, -min(ratios))
+    return 1.0 / max(1e-3, -float((change / variables).min()))

@@ -109,6 +109,7 @@ class LBFGS(Solver):
         self, objective: Objective, w: FloatArray, trial: Trial, state: LBFGSState,
         pairs: tuple[Pair, ...],
     ) -> LBFGSState:  # fmt: skip
+        assert state.gradient is not None
         s, y = trial.w - w, trial.gradient - state.gradient
         product = float(s @ y)
         eps = float(np.finfo(y.dtype).eps)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, ClassVar
 
-import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from skgrad._typing import FloatArray
 from skgrad.objective import Capability, Objective
-from skgrad.solvers._base import Run, Solver, State, Status, least_gap
+from skgrad.solvers._base import Run, Solver, State, Status, least_gap, norm
 from skgrad.solvers._cholesky import factorise, solve
 from skgrad.solvers._line_search import Trial, along, backtracking
 
@@ -36,8 +36,8 @@ class Newton(Solver):
     separately, one block in all for the multinomial loss. A singular Hessian (collinear columns,
     more features than samples, the shift of all multinomial intercepts) gets the smallest ridge
     that makes it factorisable. Few iterations, each of cost n_samples * block_size^2: the method of
-    choice for many rows and up to some hundred columns. For losses whose gradient has kinks (squared
-    hinge) this is the semismooth Newton method.
+    choice for many rows and up to some hundred columns. For losses whose gradient has kinks
+    (squared hinge) this is the semismooth Newton method.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class Newton(Solver):
     def init(self, objective: Objective, w: FloatArray, run: Run) -> NewtonState:
         """Evaluate the start."""
         value, gradient = objective.value_and_gradient(w)
-        return NewtonState(value, float(np.linalg.norm(gradient)), gradient=gradient)
+        return NewtonState(value, norm(gradient), gradient=gradient)
 
     def step(
         self, objective: Objective, w: FloatArray, state: NewtonState, run: Run
@@ -83,10 +83,10 @@ class Newton(Solver):
             factors, singular = factorise(objective.hessian(w))
         direction = -solve(factors, state.gradient)
         slope = float(state.gradient @ direction)
-        if not objective.continuous_curvature and np.isnan(state.gap):
-            # No bound from the penalty: the decrement with the Hessian at w itself has to do.
-            if -0.5 * slope <= DECREMENT_MARGIN * run.tol * abs(state.value):
-                return w, replace(state, gap=-0.5 * slope / DECREMENT_MARGIN)
+        # No bound from the penalty: the decrement with the Hessian at w itself has to do.
+        unknown = not objective.continuous_curvature and math.isnan(state.gap)
+        if unknown and -0.5 * slope <= DECREMENT_MARGIN * run.tol * abs(state.value):
+            return w, replace(state, gap=-0.5 * slope / DECREMENT_MARGIN)
         start = Trial(0.0, state.value, slope, state.gradient, w)
         evaluate = along(objective.value_and_gradient, w, direction)
         trial = backtracking(evaluate, start, float(self.learning_rate)) if slope < 0 else None
@@ -96,11 +96,11 @@ class Newton(Solver):
             return w, replace(state, gap=gap, status=Status.PRECISION)
         gap = objective.gradient_gap(trial.w, trial.gradient)
         if objective.continuous_curvature:
-            # The decrement with the previous Hessian: exact for quadratics, and close to the optimum
-            # the Hessian hardly changes; it saves a factorisation just to learn that the run is over.
+            # The decrement with the previous Hessian is exact for quadratics, and nearly so close
+            # to the optimum. It saves a factorisation just to learn that the run is over.
             gap = least_gap(gap, 0.5 * float(trial.gradient @ solve(factors, trial.gradient)))
         return trial.w, NewtonState(
-            trial.value, float(np.linalg.norm(trial.gradient)), trial.step, gap,
+            trial.value, norm(trial.gradient), trial.step, gap,
             singular=singular, gradient=trial.gradient,
             factors=factors if objective.quadratic else None,
         )  # fmt: skip

@@ -15,7 +15,7 @@ from skgrad.solvers._base import Run, Solver, State, Status, curvature_gap, leas
 
 # The duality gap costs a pass; the estimate from the prox-gradient step decides when to ask for it.
 GAP_EVERY = 10
-# The step is tried this much larger after an accepted one: curvature met early must not bind forever.
+# An accepted step is tried this much larger next time: curvature met early must not bind forever.
 STEP_GROWTH = 1.05
 MAX_HALVINGS = 60
 CURVATURE_MEMORY = 20
@@ -54,7 +54,7 @@ class ProximalGradient(Solver):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> lasso = LinearRegression(alpha=1.0, l1_ratio=1.0, solver="proximal_gradient").fit(X, y)
     >>> int((lasso.coef_ != 0).sum())
-    2
+    3
 
     References
     ----------
@@ -120,7 +120,7 @@ class ProximalGradient(Solver):
 def _backtrack(
     objective: Objective, z: FloatArray, value: float, gradient: FloatArray, step_size: float
 ) -> tuple[FloatArray, float, float, float] | None:
-    """Shrink the step until the quadratic model bounds the smooth part (Beck and Teboulle, eq. 3.2).
+    """Shrink the step until the quadratic model bounds the smooth part (Beck and Teboulle, 3.2).
 
     Returns the new point, the smooth part there, the step and the curvature met, or None.
     """

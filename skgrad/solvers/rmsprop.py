@@ -56,7 +56,6 @@ class RMSProp(StochasticSolver):
 
     name = "rmsprop"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **StochasticSolver._parameter_constraints,
         "rho": [Interval(Real, 0, 1, closed="left")],
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],

@@ -63,7 +63,6 @@ class SGD(StochasticSolver):
 
     name = "sgd"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **StochasticSolver._parameter_constraints,
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "nesterov": ["boolean"],
     }

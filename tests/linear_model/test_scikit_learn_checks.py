@@ -3,29 +3,15 @@
 import inspect
 
 import pytest
-from sklearn import linear_model, svm
-from sklearn.utils._test_common.instance_generator import _get_expected_failed_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skgrad
 from skgrad.linear_model import __all__ as names
 
 ESTIMATORS = [getattr(skgrad, name)() for name in names]
-COUNTERPARTS = {
-    "LinearRegression": linear_model.LinearRegression,
-    "LogisticRegression": linear_model.LogisticRegression,
-    "LinearSVC": svm.LinearSVC,
-    "LinearSVR": svm.LinearSVR,
-}
-
-
-def expected_failures(estimator):
-    """What scikit-learn's counterpart fails too."""
-    return _get_expected_failed_checks(COUNTERPARTS[type(estimator).__name__]())
-
 
 @pytest.mark.filterwarnings("default")
-@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
+@parametrize_with_checks(ESTIMATORS)  # no expected failures
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 

@@ -1,0 +1,108 @@
+"""How the coordinates that solvers walk in are chosen."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import lapack
+
+from skgrad._typing import FloatArray, Matrix
+from skgrad.linalg import column_moments
+from skgrad.models import Standardization
+from skgrad.rows import Batch
+
+# Rows that estimate the largest eigenvalue of A'A / n. The estimate is within a few per cent for
+# spectra that matter (a dominant direction); who relies on it keeps a margin.
+SPECTRUM_ROWS = 2000
+POWER_ITERATIONS = 12
+# Decorrelation costs n * p^2 once and p^2 per evaluation.
+LARGEST_ROTATION = 300
+# Least curvature that decorrelation divides by, relative to the largest: smaller ones are rounding.
+FLATTEST = 1e-9
+# An eigendecomposition of this order takes about a second.
+LARGEST_NULL_SPACE = 1000
+
+
+def standardize(
+    X: Matrix, weight: FloatArray | None, *, centered: bool, ridge: float
+) -> Standardization:
+    """Centre columns and scale each to the curvature of the loss plus the penalty.
+
+    Parameters
+    ----------
+    X : array or CSR matrix of shape (n_samples, n_features)
+        Data.
+    weight : array of shape (n_samples, n_weights), optional
+        Weights of the rows.
+    centered : bool
+        Whether the model has an intercept, which absorbs the centres.
+    ridge : float
+        Curvature of the penalty relative to the loss's. With 1 / std alone, a column of tiny scale
+        under a strong L2 penalty would get a huge curvature in the new coordinates.
+    """
+    row_weight = None if weight is None else weight.mean(axis=1, dtype=np.float64)
+    mean, variance = column_moments(X, row_weight, centered=centered)
+    # A constant column deviates from its mean by rounding only.
+    constant = variance <= (10 * float(np.finfo(X.dtype).eps) * mean) ** 2
+    variance += ridge
+    variance[constant] = np.inf
+    return Standardization(mean.astype(X.dtype), (1.0 / np.sqrt(variance)).astype(X.dtype))
+
+
+def decorrelate(data: Batch, scaling: Standardization, *, ridge: float) -> Standardization:
+    """Rotate coordinates so that loss and penalty together curve the same in all directions.
+
+    The second moments come from some of the rows, 20 per feature at least.
+    """
+    p = len(scaling.scale)
+    step = max(1, data.A.n_samples // (20 * p + SPECTRUM_ROWS))
+    rows = data.take(slice(0, data.A.n_samples, step))
+    moments = rows.A.gram(_shares(rows))[:p, :p].astype(np.float64)
+    diagonal = np.einsum("ii->i", moments)
+    diagonal += ridge * scaling.scale**2 + FLATTEST * float(moments.max(initial=0.0))
+    lower = np.linalg.cholesky(moments)
+    rotation = np.triu(lapack.dtrtri(lower, lower=1)[0].T).astype(scaling.scale.dtype)
+    return Standardization(scaling.center, scaling.scale, rotation)
+
+
+def largest_eigenvalue(data: Batch, row_length: int) -> float:
+    """Estimate the largest eigenvalue of A'A / n by power iteration on some of the rows."""
+    step = max(1, data.A.n_samples // SPECTRUM_ROWS)
+    rows = data.take(slice(0, data.A.n_samples, step))
+    share = _shares(rows)[:, None]
+    v = np.random.default_rng(0).standard_normal((1, row_length)).astype(share.dtype)
+    norm = float(np.linalg.norm(v))
+    for _ in range(POWER_ITERATIONS):
+        v = rows.A.rmatmul(share * rows.A.matmul(v / norm))
+        norm = float(np.linalg.norm(v))
+        if norm == 0.0:
+            return 1.0
+    return norm
+
+
+def shortest(data: Batch, scaling: Standardization, rows: FloatArray) -> FloatArray:
+    """Take the user's smallest coefficients (in norm) that predict the same as these parameters.
+
+    A move along the null space changes no centred prediction; the intercept absorbs the rest.
+    Returned as they are if there are too many columns to tell.
+    """
+    p = len(scaling.scale)
+    if p > LARGEST_NULL_SPACE:
+        return rows
+    moments = data.A.gram(_shares(data))[:p, :p].astype(np.float64)
+    values, vectors = np.linalg.eigh(moments)
+    cutoff = 10 * p * float(np.finfo(rows.dtype).eps) * float(values.max(initial=0.0))
+    basis, _ = np.linalg.qr(scaling.coef_to_user(vectors[:, values <= cutoff].T).T)
+    user = scaling.to_user(rows).astype(np.float64)
+    surplus = (user[:, :p] @ basis) @ basis.T
+    user[:, :p] -= surplus
+    user[:, p:] += surplus @ scaling.center[:, None]
+    return scaling.from_user(user.astype(rows.dtype))
+
+
+def _shares(rows: Batch) -> FloatArray:
+    """Weights of the rows, summing to one."""
+    dtype = rows.A.dtype
+    if rows.weight is None:
+        return np.full(rows.A.n_samples, 1.0 / rows.A.n_samples, dtype=dtype)
+    share = rows.weight.mean(axis=1)
+    return np.asarray(share / share.sum(), dtype=dtype)

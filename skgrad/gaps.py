@@ -1,0 +1,71 @@
+"""How far a point is from the minimum: bounds that need no more than first derivatives."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from skgrad._typing import FloatArray
+from skgrad.losses import Loss
+from skgrad.models import LinearModel, Standardization
+from skgrad.penalties import NoPenalty, Penalty
+from skgrad.rows import Batch
+
+# The intercept's curvature may be this much below the loss's largest: half its inverse.
+INTERCEPT_MARGIN = 5.0
+
+
+def gradient_gap(
+    model: LinearModel, loss: Loss, penalty: Penalty, scaling: Standardization,
+    w: FloatArray, gradient: FloatArray, curvature: float,
+) -> float:  # fmt: skip
+    r"""Bound F(w) - min F by :math:`|\partial F|^2 / (2 \mu)` for a strongly convex penalty.
+
+    For smooth losses with an L2 penalty this is the duality gap, up to the intercept. Its share is
+    Newton's decrement with a fraction of ``curvature``, the loss's largest; where the curvature
+    jumps (and may vanish) it is the first-order effect. NaN if no bound holds.
+    """
+    mu = penalty.strong_convexity
+    if mu == 0.0 or not loss.smooth:
+        return math.nan
+    slope = scaling.push(model.coef(gradient))
+    if not penalty.smooth:
+        slope = penalty.minimum_norm_subgradient(scaling.coef_to_user(model.coef(w)), slope)
+    gap = float(np.vdot(slope, slope)) / (2 * mu)
+    if not model.fit_intercept:
+        return gap
+    free = model.intercept(gradient)
+    if loss.continuous_curvature:
+        return gap + INTERCEPT_MARGIN * float(free @ free) / curvature
+    return gap + float(np.abs(free * model.intercept(w)).sum())
+
+
+def duality_gap(
+    data: Batch, model: LinearModel, loss: Loss, penalty: Penalty, scaling: Standardization,
+    w: FloatArray, multipliers: FloatArray | None = None,
+) -> float:  # fmt: skip
+    r"""Compute the Fenchel duality gap of w and dual variables, one per row and output.
+
+    .. math:: F(w) + \frac{1}{S} \sum_i s_i loss_i^*(\theta_i) + penalty^*(-X'(s \theta) / S)
+
+    The dual variables (by default the loss's derivatives at w) are shrunk until the penalty's
+    conjugate is finite. A dual residual of the intercepts, which should vanish, counts with its
+    first-order effect; so does the residual of unpenalised coefficients. NaN without penalty, unless
+    dual variables are given.
+    """
+    unpenalised = isinstance(penalty, NoPenalty)
+    if unpenalised and multipliers is None:
+        return math.nan
+    raw = model.forward(w, data.A)
+    theta = loss.gradient(data.y, raw) if multipliers is None else multipliers
+    pulled = model.backward(data.A, data.weigh(theta))
+    dual = -scaling.push(model.coef(pulled))
+    coef = scaling.coef_to_user(model.coef(w))
+    shrink = 1.0 if unpenalised else penalty.dual_scaling(dual)
+    residual = float(np.abs(model.intercept(pulled) * model.intercept(w)).sum())
+    residual += abs(float(np.vdot(dual, coef))) if unpenalised else 0.0
+    primal = data.sum(loss.value(data.y, raw)) + penalty.value(coef)
+    conjugate = 0.0 if unpenalised else penalty.conjugate(shrink * dual)
+    conjugate += data.sum(loss.conjugate(data.y, shrink * theta))
+    return primal + conjugate + shrink * residual
