@@ -18,7 +18,8 @@ class HingeForm:
               + \tfrac{\mu}{2} |coef(w)|^2
 
     where z holds the raw predictions of all rows and outputs and, with an L1 penalty, the
-    coefficients themselves: :math:`|c| = \max(c, 0) + \max(-c, 0)`.
+    coefficients themselves: :math:`|c| = \max(c, 0) + \max(-c, 0)`. A sign constraint is a hinge that
+    costs more than it can gain. In float64 whatever the data, but for the products with them.
 
     Attributes
     ----------
@@ -36,15 +37,17 @@ class HingeForm:
     ) -> None:
         self.A, self.model, self.standardization = data.A, model, standardization
         self.ridge, self.n_raw = penalty.strong_convexity, data.A.n_samples * model.n_outputs
-        self.l1 = penalty.l1_strength or 0.0
+        self.l1, self.nonnegative = penalty.l1_strength or 0.0, penalty.nonnegative
+        self.on_coef = self.l1 > 0.0 or self.nonnegative
         sign, offset, cost = loss.hinges(data.y)
         weight = data.share if data.weight is None else data.weight
         shape = (len(sign), data.A.n_samples, model.n_outputs)
         flat = (len(sign), self.n_raw)
         self.sign, self.offset, self.cost = (
-            np.broadcast_to(part, shape).reshape(flat) for part in (sign, offset, cost * weight)
+            np.broadcast_to(part, shape).reshape(flat).astype(np.float64)
+            for part in (sign, offset, cost * weight)
         )
-        if self.l1:
+        if self.on_coef:
             self._append_coefficients()
 
     def _append_coefficients(self) -> None:
@@ -52,23 +55,35 @@ class HingeForm:
             # Two hinges at half the cost, so that rows and coefficients have equally many.
             self.sign, self.offset = np.repeat(self.sign, 2, 0), np.repeat(self.offset, 2, 0)
             self.cost = np.repeat(0.5 * self.cost, 2, 0)
-        dtype = self.cost.dtype
         size = self.model.n_outputs * self.model.n_features
-        both = np.repeat(np.array([[1.0], [-1.0]], dtype), size, axis=1)
-        self.sign = np.hstack([self.sign, both])
-        self.offset = np.hstack([self.offset, np.zeros_like(both)])
-        self.cost = np.hstack([self.cost, np.full_like(both, self.l1)])
+        sign, cost = np.array([[1.0], [-1.0]]), np.full((2, size), self.l1)
+        if self.nonnegative:
+            # A cost above every possible multiplier makes a constraint: an exact penalty.
+            cost[1] += self._steepest_slope()
+            if not self.l1:
+                sign, cost[0] = -np.ones((2, 1)), cost[1]
+        self.sign = np.hstack([self.sign, np.repeat(sign, size, axis=1)])
+        self.offset = np.hstack([self.offset, np.zeros((2, size))])
+        self.cost = np.hstack([self.cost, cost])
+
+    def _steepest_slope(self) -> FloatArray:
+        """Bound the derivative of the loss in every coefficient, by Cauchy and Schwarz."""
+        rows = self.cost[:, : self.n_raw].sum(axis=0).reshape(-1, self.model.n_outputs)
+        slopes = rows.T @ np.sqrt(self.A.squared_row_norms())
+        scaled: FloatArray = slopes[:, None] * self.standardization.inverse_scale
+        return scaled.ravel()
 
     def forward(self, w: FloatArray) -> FloatArray:
         """Compute the terms z, shape (n_terms,)."""
-        raw = self.model.forward(w, self.A).ravel()
-        return np.append(raw, self._coef(w).ravel()) if self.l1 else raw
+        raw = self.model.forward(w.astype(self.A.dtype, copy=False), self.A).ravel()
+        return np.append(raw, self._coef(w).ravel()) if self.on_coef else raw.astype(np.float64)
 
     def backward(self, theta: FloatArray) -> FloatArray:
         """Multiply by the transpose of the linear map `forward`."""
         raw = theta[: self.n_raw].reshape(-1, self.model.n_outputs)
-        gradient = self.model.backward(self.A, raw)
-        if self.l1:
+        gradient = self.model.backward(self.A, raw.astype(self.A.dtype, copy=False))
+        gradient = gradient.astype(np.float64, copy=False)
+        if self.on_coef:
             coef = self.model.coef(gradient)
             coef += self.standardization.pull(theta[self.n_raw :].reshape(coef.shape))
         return gradient
@@ -76,10 +91,11 @@ class HingeForm:
     def hessian(self, weights: FloatArray) -> FloatArray:
         """Compute blocks of the Hessian of sum_j weights_j z_j^2 / 2 + mu |coef|^2 / 2."""
         raw = weights[: self.n_raw].reshape(-1, self.model.n_outputs)
-        blocks = self.model.hessian(self.A, raw)
+        blocks = self.model.hessian(self.A, raw.astype(self.A.dtype, copy=False))
+        blocks = blocks.astype(np.float64, copy=False)
         p = self.model.n_features
         curvature = np.full((len(blocks), p), self.ridge, dtype=blocks.dtype)
-        if self.l1:
+        if self.on_coef:
             curvature += weights[self.n_raw :].reshape(curvature.shape)
         for block, row in zip(blocks, curvature, strict=True):
             inner = block[:p, :p]
@@ -98,11 +114,13 @@ class HingeForm:
         coef = self._coef(w)
         return float(losses.sum(dtype=np.float64)) + 0.5 * self.ridge * float(np.vdot(coef, coef))
 
-    def without_zeros(self, w: FloatArray, kinked: FloatArray) -> FloatArray:
+    def with_zeros(self, w: FloatArray, kinked: FloatArray) -> FloatArray:
         """Set the coefficients to zero whose terms sit at the kink (a mask over the terms)."""
         w = w.copy()
         coef = self.model.coef(w)
         coef[kinked[self.n_raw :].reshape(coef.shape)] = 0.0
+        if self.nonnegative:
+            np.maximum(coef, 0.0, out=coef)
         return w
 
     def _coef(self, w: FloatArray) -> FloatArray:

@@ -36,7 +36,7 @@ class Capability(Enum):
     SMOOTH_LOSS = "a smooth loss"
     SMOOTH_PENALTY = "a smooth penalty"
     LOSS_PROX = "a loss with a proximal operator"
-    HINGES = "a piecewise linear loss with an L1, L2, elastic-net or no penalty"
+    HINGES = "a piecewise linear loss with an L1, L2, elastic-net, sign or no penalty"
 
 
 class Smoothness(NamedTuple):

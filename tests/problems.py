@@ -30,9 +30,7 @@ PENALTY_PARAMETERS = {
     NoPenalty: {},
 }
 PENALTIES = [
-    value
-    for name in penalties.__all__
-    if (value := getattr(penalties, name)) is not Penalty
+    value for name in penalties.__all__ if (value := getattr(penalties, name)) is not Penalty
 ]  # an exported penalty without an entry above is an error
 
 
@@ -66,7 +64,7 @@ def least_squares(values, n_samples, rng):
 
 
 def orthogonal_lasso(n_samples, n_features, alpha, rng):
-    """X with X'X / n = I and centred columns, y, and the lasso's coefficients: soft thresholding."""
+    """X with centred columns and X'X = n I, y, and the lasso's coefficients (soft thresholding)."""
     X = from_singular_values(np.full(n_features, np.sqrt(n_samples)), n_samples, rng)
     y = X @ rng.normal(size=n_features) + rng.normal(size=n_samples)
     plain = X.T @ y / n_samples
@@ -94,7 +92,6 @@ def groups(sizes):
 
 def draw_target(loss, raw, rng):
     """Targets as the loss expects them, that depend on raw and are never separable."""
-    n_samples, n_outputs = raw.shape
     if loss.target == "class_index":
         noisy = raw + rng.gumbel(size=raw.shape)
         return noisy.argmax(axis=1)
@@ -141,7 +138,9 @@ def make_data(loss, variant, n_samples=80, n_features=5, seed=0):
     """Noisy data for a loss; half of the entries are zero, and columns are off centre."""
     rng = np.random.default_rng(seed)
     K = N_CLASSES if loss.coupled else variant.n_outputs
-    X = (rng.normal(size=(n_samples, n_features)) + 0.5) * (rng.random((n_samples, n_features)) < 0.5)
+    X = (rng.normal(size=(n_samples, n_features)) + 0.5) * (
+        rng.random((n_samples, n_features)) < 0.5
+    )
     X *= np.linspace(0.5, 2.0, n_features)
     coef = rng.normal(size=(K, n_features)) / 2
     y = draw_target(loss, X @ coef.T + 0.3, rng)

@@ -153,6 +153,61 @@ def test_float32_stays_and_agrees_with_float64(loss_name, layout, rng, blocks):
     assert narrow.prox(w32, 0.1).dtype == np.float32
 
 
+@every_layout
+@every_penalty
+@pytest.mark.parametrize("loss_name", SMOOTH)
+def test_decorrelated_coordinates_leave_the_objective_unchanged(
+    loss_name, kind, layout, rng, blocks
+):
+    loss, penalty = make_loss(loss_name), make_penalty(kind)
+    for variant in variants(layout, loss_name):
+        plain = make_objective(loss, penalty, variant)
+        moved = plain.decorrelated()
+        w = draw_w(plain, rng)
+        w, u = plain.from_user(w), moved.from_user(w)
+        np.testing.assert_allclose(moved.to_user(u), plain.to_user(w), rtol=1e-9, atol=1e-10)
+        assert moved.value(u) == pytest.approx(plain.value(w), rel=1e-10)
+        v = rng.normal(size=len(u))
+        slope = moved.value_and_gradient(u)[1]
+        expected = difference(lambda u: moved.value_and_gradient(u)[0], u, v)  # noqa: B023
+        assert slope @ v == pytest.approx(expected, rel=FINITE_DIFFERENCE, abs=1e-8)
+        expected = difference(lambda u: moved.value_and_gradient(u)[1], u, v)  # noqa: B023
+        np.testing.assert_allclose(moved.hess_vec(u, v), expected, rtol=1e-5, atol=1e-6)
+        size = moved.block_size
+        product = np.matmul(moved.hessian(u), v.reshape(-1, size)[:, :, None]).ravel()
+        np.testing.assert_allclose(product, moved.hess_vec(u, v), rtol=1e-8, atol=1e-9)
+        gaps = [each.duality_gap(point) for each, point in [(plain, w), (moved, u)]]
+        assert gaps[1] == pytest.approx(gaps[0], rel=1e-8, nan_ok=True)
+
+
+@every_layout
+def test_decorrelated_coordinates_curve_alike(layout, rng, blocks):
+    X = ill_scaled(300, 6, rng)
+    X = sparse.csr_array(X) if layout == "csr" else X
+    y = rng.normal(size=(300, 1))
+    plain, penalised = (
+        Objective(LinearModel(6, 1, True), SquaredError(), penalty, X, y)
+        .decorrelated()
+        .hessian(np.zeros(7))[0]
+        for penalty in [NoPenalty(), L2(0.1)]
+    )
+    np.testing.assert_allclose(plain, np.eye(7), atol=1e-5)
+    # How the penalty compares with the loss's curvature is a guess, right within a factor of 20.
+    assert np.linalg.cond(penalised) <= 21.0
+
+
+def test_the_shortest_parameters_predict_the_same(rng):
+    X = rng.normal(size=(10, 30)) * np.logspace(-2, 2, 30) + 5.0
+    y = rng.normal(size=(10, 1))
+    objective = Objective(LinearModel(30, 1, True), SquaredError(), NoPenalty(), X, y)
+    w = rng.normal(size=31)
+    user, short = objective.to_user(w), objective.to_user(objective.shortest(w))
+    np.testing.assert_allclose(X @ short[:30] + short[30], X @ user[:30] + user[30], rtol=1e-6)
+    Z = X - X.mean(axis=0)
+    expected = np.linalg.pinv(Z) @ (Z @ user[:30])
+    np.testing.assert_allclose(short[:30], expected, atol=1e-6 * np.abs(expected).max())
+
+
 def test_ill_scaled_columns_leave_the_users_objective_unchanged(rng):
     X = ill_scaled(200, 6, rng)
     y, user = rng.normal(size=(200, 1)), rng.normal(size=7) / np.append(np.logspace(-3, 3, 6), 1)
@@ -243,7 +298,9 @@ def test_batches_partition_the_rows(layout, shuffle, batch_size, rng, blocks):
 @every_penalty
 @every_loss
 def test_batch_gradients_average_to_the_gradient(loss_name, kind, layout, rng, blocks):
-    objective = make_objective(make_loss(loss_name), make_penalty(kind), Variant(layout, weights="rows"))
+    objective = make_objective(
+        make_loss(loss_name), make_penalty(kind), Variant(layout, weights="rows")
+    )
     w = draw_w(objective, rng)
     value, gradient = objective.value_and_gradient(w)
     mean_value, mean_gradient = 0.0, 0.0
@@ -304,8 +361,6 @@ def test_blocks_change_no_value(loss_name, rng, monkeypatch):
 # Bounds
 
 
-
-
 @every_penalty
 @pytest.mark.parametrize("weights", ["none", "rows"])
 @pytest.mark.parametrize("loss_name", BOUNDED)
@@ -351,7 +406,9 @@ def with_best_intercept(objective, w):
 @pytest.mark.parametrize("loss_name", [n for n in LOSSES if not LOSSES[n].coupled])
 def test_gaps_bound_the_suboptimality(loss_name, kind, intercept, rng):
     loss = make_loss(loss_name)
-    objective = make_objective(loss, make_penalty(kind), Variant(weights="rows", intercept=intercept))
+    objective = make_objective(
+        loss, make_penalty(kind), Variant(weights="rows", intercept=intercept)
+    )
     best = minimise(objective)
     found = 0
     for distance in [1.0, 0.1, 1e-3]:
@@ -369,7 +426,9 @@ def test_gaps_bound_the_suboptimality(loss_name, kind, intercept, rng):
 
 @pytest.mark.parametrize("kind", [k for k in PENALTIES if k is not NoPenalty])
 def test_gaps_bound_the_suboptimality_of_coupled_outputs(kind, rng):
-    objective = make_objective(make_loss("multinomial"), make_penalty(kind), Variant(intercept=False))
+    objective = make_objective(
+        make_loss("multinomial"), make_penalty(kind), Variant(intercept=False)
+    )
     best = minimise(objective)
     for distance in [1.0, 0.1, 1e-3]:
         w = best.w + distance * np.abs(rng.normal(size=len(best.w)))
@@ -406,16 +465,29 @@ def test_offers_tell_the_truth(loss_name, kind):
     offers = make_objective(loss, penalty, Variant()).offers
     assert (Capability.SMOOTH_LOSS in offers) == loss.smooth
     assert (Capability.SMOOTH_PENALTY in offers) == penalty.smooth
-    assert (Capability.PIECEWISE_LINEAR_LOSS in offers) == loss.piecewise_linear
+    assert (Capability.LOSS_PROX in offers) == loss.has_prox
+    assert (Capability.HINGES in offers) <= loss.piecewise_linear
 
 
+@every_penalty
+@pytest.mark.parametrize("weights", ["none", "rows", "outputs"])
 @pytest.mark.parametrize("loss_name", [n for n in LOSSES if LOSSES[n].piecewise_linear])
-def test_hinges_add_up_to_the_loss(loss_name, rng):
-    objective = make_objective(make_loss(loss_name), NoPenalty(), Variant(weights="rows"))
-    w = rng.normal(size=objective.n_params)
-    sign, offset, cost = objective.hinges()
-    total = np.sum(cost * np.maximum(sign * objective.forward(w) - offset, 0.0))
-    assert total == pytest.approx(objective.value(w), rel=arithmetic(float))
+def test_hinges_add_up_to_the_objective(loss_name, weights, kind, rng):
+    variant = Variant(weights=weights, n_outputs=2)
+    objective = make_objective(make_loss(loss_name), make_penalty(kind), variant)
+    if Capability.HINGES not in objective.offers:
+        return
+    for moved in [objective, objective.decorrelated()]:
+        w, form = rng.normal(size=moved.n_params), moved.hinge_form()
+        z = form.forward(w)
+        assert form.value(w, z) == pytest.approx(moved.value(w), rel=arithmetic(float))
+        theta, v = rng.normal(size=z.shape), rng.normal(size=w.shape)
+        assert form.backward(theta) @ v == pytest.approx(theta @ form.forward(v))
+        # The Hessian of sum_j theta_j^2 z_j^2 / 2 + ridge |coef|^2 / 2 along v.
+        size = moved.block_size
+        product = np.matmul(form.hessian(theta**2), v.reshape(-1, size)[:, :, None]).ravel()
+        expected = form.backward(theta**2 * form.forward(v)) + form.ridge_gradient(v)
+        np.testing.assert_allclose(product, expected, rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.parametrize("loss_name", [n for n in LOSSES if LOSSES[n].has_prox])

@@ -139,10 +139,11 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             if stream is None:
                 objective = objective.decorrelated()
                 stream = self._open_stream(objective)
-            result = stream.solver.run(
-                objective, stream.w, tol=0.0, max_iter=1, horizon=self.max_iter, rng=stream.rng,
-                n_iter_no_change=self.n_iter_no_change, state=stream.state,
-            )  # fmt: skip
+            with few_threads(problem.X):
+                result = stream.solver.run(
+                    objective, stream.w, tol=0.0, max_iter=1, horizon=self.max_iter,
+                    rng=stream.rng, n_iter_no_change=self.n_iter_no_change, state=stream.state,
+                )  # fmt: skip
             earlier = getattr(self, "history_", None) if stream.state is not None else None
             self._store(objective, result.w, result, stream.solver, earlier=earlier, warn=False)
             stream.w, stream.state = result.w, result.state

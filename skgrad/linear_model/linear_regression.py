@@ -13,7 +13,7 @@ from skgrad._typing import FloatArray
 from skgrad.linear_model._base import LinearEstimator
 from skgrad.linear_model._problem import Problem, as_column, elastic_net
 from skgrad.linear_model._regressor import LinearRegressor
-from skgrad.losses import LOSSES, Loss, get_loss
+from skgrad.losses import LOSSES, Loss, Poisson, get_loss
 from skgrad.solvers import Solver
 
 REGRESSION_LOSSES = {name for name, loss in LOSSES.items() if loss.target == "continuous"}
@@ -156,7 +156,8 @@ class LinearRegression(MultiOutputMixin, LinearRegressor):
     def __sklearn_tags__(self) -> Tags:
         """Declare what targets the loss takes."""
         tags = super().__sklearn_tags__()
-        tags.target_tags.positive_only = get_loss(self.loss).name == "poisson"
+        # Tags are asked for before parameters are validated.
+        tags.target_tags.positive_only = self.loss == "poisson" or isinstance(self.loss, Poisson)
         return tags
 
     def _problem(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Problem:

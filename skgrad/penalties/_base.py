@@ -37,6 +37,11 @@ class Penalty(Parameterized, ABC):
         """Factor of |coef|_1; None if there is more than that and strong_convexity |coef|^2 / 2."""
         return None
 
+    @property
+    def nonnegative(self) -> bool:
+        """Whether the penalty is infinite for negative coefficients."""
+        return False
+
     @abstractmethod
     def value(self, coef: FloatArray) -> float:
         """Penalty, summed in float64."""

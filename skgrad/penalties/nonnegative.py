@@ -67,6 +67,14 @@ class NonNegative(Penalty):
     def strong_convexity(self) -> float:
         return self._inner.strong_convexity
 
+    @property
+    def l1_strength(self) -> float | None:
+        return self._inner.l1_strength
+
+    @property
+    def nonnegative(self) -> bool:
+        return True
+
     def value(self, coef: FloatArray) -> float:
         return inf if (coef < 0).any() else self._inner.value(coef)
 

@@ -161,6 +161,10 @@ class Solver(Parameterized, ABC):
     ) -> tuple[FloatArray, State]:
         """Make one iteration (for stochastic solvers: one pass over the data)."""
 
+    def resume(self, objective: Objective, w: FloatArray, state: Any) -> Any:
+        """Take up the state of an earlier run; by default as it is."""
+        return state
+
     def finish(self, objective: Objective, w: FloatArray, state: State) -> State:
         """Complete value and gap of the last state; by default they are exact already."""
         return state
@@ -227,12 +231,16 @@ class Solver(Parameterized, ABC):
         status = Status.MAX_ITER
         # Overflow is not a warning here: it ends the run with an error that says what to change.
         with np.errstate(over="ignore", invalid="ignore"):
-            state = self.init(objective, w, settings) if state is None else state
+            if state is None:
+                state = self.init(objective, w, settings)
+            else:
+                state = self.resume(objective, w, state)
             # Differences below this are rounding, whatever tol asks for.
             floor = ROUNDING * float(np.finfo(objective.dtype).eps) * abs(state.value)
             for n_iter in range(1, max_iter + 1):
                 w, state = self.step(objective, w, state, settings)
-                self._check_finite(state, n_iter)
+                if not math.isfinite(state.value):
+                    raise diverged(self, state.value, state.step_size)
                 seconds = time.perf_counter() - started
                 history.append(state, seconds, objective.passes - passes_before)
                 wanted = [callback(Iteration(n_iter, w, state)) for callback in callbacks]
@@ -249,14 +257,14 @@ class Solver(Parameterized, ABC):
         relative = state.gap / (abs(state.value) + floor) if state.gap else state.gap
         return Result(w, state.value, state.gap, relative, n_iter, status, history.arrays(), state)
 
-    def _check_finite(self, state: State, n_iter: int) -> None:
-        if math.isfinite(state.value):
-            return
-        raise DivergenceError(
-            f"{type(self).__name__} diverged: the objective became {state.value} in iteration "
-            f"{n_iter} with step size {state.step_size:.3g}. Lower learning_rate, clip the "
-            "gradient where the solver has clip=, or use solver='auto'."
-        )
+
+def diverged(solver: Solver, value: float, step_size: float) -> DivergenceError:
+    """Build the error that says what to change."""
+    return DivergenceError(
+        f"{type(solver).__name__} diverged: the objective rose to {value:.3g} with step size "
+        f"{step_size:.3g}. Lower learning_rate, clip the gradient where the solver has clip=, or use "
+        "solver='auto'."
+    )
 
 
 def _concrete(solver: type[Solver]) -> Iterator[type[Solver]]:

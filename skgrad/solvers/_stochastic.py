@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skgrad._typing import FloatArray
 from skgrad.objective import Objective
 from skgrad.schedules import Constant, Schedule, get_schedule
-from skgrad.solvers._base import Run, Solver, State, Status
+from skgrad.solvers._base import Run, Solver, State, Status, diverged
 from skgrad.solvers._newton_gap import newton_gap
 
 # Updates of one epoch that batch_size="auto" aims at, and the bounds of a batch: smaller ones drown
@@ -28,6 +28,10 @@ PROGRESS = 1e-5
 # is proportional to the rate, and 2^-12 of it is below the tolerances that make sense here.
 GROWTH = 1.2
 MAX_HALVINGS = 12
+# A running loss this many times the first one will not come down again.
+DIVERGED = 1e6
+# Relative difference of two values of one objective at one point.
+SAME = 1e-6
 # Degree of polynomial-decay averaging: larger forgets the start faster.
 AVERAGING_DEGREE = 8.0
 
@@ -40,6 +44,8 @@ class StochasticState(State):
 
     ``iterate`` is the point that updates move; when averaging, the parameters returned differ from
     it. ``t`` counts updates; ``rate`` is the initial learning rate, halved ``n_halvings`` times.
+    ``last_value`` is the objective after the last epoch: if it is another one at the start of a run
+    that continues this state, the data have changed, and the state belongs to a stream of chunks.
     """
 
     iterate: FloatArray | None = None
@@ -49,6 +55,10 @@ class StochasticState(State):
     n_halvings: int = 0
     best: float = float("inf")
     n_bad_epochs: int = 0
+    initial_value: float = float("inf")
+    last_value: float = float("nan")
+    is_stream: bool = False
+    n_chunks: int = 0
 
 
 class StochasticSolver(Solver):
@@ -105,7 +115,8 @@ class StochasticSolver(Solver):
             if isinstance(initial, str)
             else float(initial)
         )
-        return StochasticState(value, iterate=w, moments=self.init_moments(w), rate=rate)
+        return StochasticState(
+            value, initial_value=abs(value), iterate=w, moments=self.init_moments(w), rate=rate)
 
     @final
     def step(
@@ -148,6 +159,16 @@ class StochasticSolver(Solver):
         return result, self._watch(objective, result, progress, schedule, run)
 
     @final
+    def resume(
+        self, objective: Objective, w: FloatArray, state: StochasticState
+    ) -> StochasticState:
+        """Notice that the data have changed."""
+        if self.learning_rate != "auto" or state.is_stream:
+            return state
+        change = abs(objective.value(w) - state.last_value)
+        return replace(state, is_stream=change > SAME * abs(state.last_value))
+
+    @final
     def finish(self, objective: Objective, w: FloatArray, state: State) -> State:
         """Evaluate the objective at the returned parameters: epochs only see running means."""
         value, gradient = objective.value_and_gradient(w)
@@ -173,16 +194,22 @@ class StochasticSolver(Solver):
         run: Run,
     ) -> StochasticState:
         """Adapt an automatic rate; end the run when there is nothing left to gain."""
+        if state.value > DIVERGED * state.initial_value:
+            raise diverged(self, state.value, state.step_size)
         adaptive = self.learning_rate == "auto"
+        if state.is_stream and adaptive:
+            # Losses of different chunks don't compare: let the rate decay like 1 / sqrt(chunks).
+            n = state.n_chunks + 1
+            return replace(state, n_chunks=n, rate=state.rate * math.sqrt(n / (n + 1.0)))
         if not adaptive and not isinstance(schedule, Constant):
             # Progress comes with the decay of the rate: let the schedule play to its end.
             n_batches = -(-objective.n_samples // self._batch_size(objective))
             ended = state.t >= n_batches * run.horizon
             return replace(state, status=Status.SCHEDULE_ENDED) if ended else state
         loss = objective.value(w) if adaptive else state.value
-        progress = loss < state.best - PROGRESS * abs(state.best)
+        progress = state.best == math.inf or loss < state.best - PROGRESS * abs(state.best)
         n_bad = 0 if progress else state.n_bad_epochs + 1
-        state = replace(state, best=min(loss, state.best), n_bad_epochs=n_bad)
+        state = replace(state, best=min(loss, state.best), n_bad_epochs=n_bad, last_value=loss)
         if not adaptive:
             stalled = n_bad >= run.n_iter_no_change
             return replace(state, status=Status.STALLED) if stalled else state

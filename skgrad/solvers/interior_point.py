@@ -29,13 +29,15 @@ PASSES = 3.5
 class InteriorState(State):
     """The positive variables u, t, p, r (see `InteriorPoint`) in one array, and the terms z at w.
 
-    ``floor`` keeps the variables off zero.
+    ``floor`` keeps the variables off zero; ``n_bad`` counts iterations without a better gap.
     """
 
     variables: FloatArray | None = None
     z: FloatArray | None = None
     form: HingeForm | None = None
     floor: FloatArray | None = None
+    best_gap: float = float("inf")
+    n_bad: int = 0
 
 
 class InteriorPoint(Solver):
@@ -124,10 +126,13 @@ class InteriorPoint(Solver):
         state = replace(
             state, value=form.value(w, z), gradient_norm=float(np.linalg.norm(residual)),
             step_size=step, gap=gap, variables=variables, z=z,
+            best_gap=min(gap, state.best_gap),
+            n_bad=0 if gap < 0.9 * state.best_gap else state.n_bad + 1,
         )  # fmt: skip
-        if form.l1 and gap <= run.tol * abs(state.value):
-            return _exact_zeros(w, state)
-        return w, state
+        if gap <= run.tol * abs(state.value) or state.n_bad >= run.n_iter_no_change:
+            status = None if gap <= run.tol * abs(state.value) else Status.PRECISION
+            w, state = _exact_zeros(w, replace(state, status=status))
+        return w.astype(objective.dtype, copy=False), state
 
 
 class _NewtonSystem:
@@ -161,10 +166,12 @@ def _exact_zeros(w: FloatArray, state: InteriorState) -> tuple[FloatArray, Inter
     """Make coefficients exactly zero whose multipliers say that they are, unless that costs."""
     form, variables = state.form, state.variables
     assert form is not None and variables is not None
+    if not form.on_coef:
+        return w, state
     kinked = np.all(np.minimum(variables[2], variables[3]) > KINK * form.cost, axis=0)
-    sparse = form.without_zeros(w, kinked)
+    sparse = form.with_zeros(w, kinked)
     value = form.value(sparse, form.forward(sparse))
-    if value <= state.value + state.gap:
+    if value <= state.value + state.gap or form.nonnegative:
         gap = state.gap + max(0.0, value - state.value)
         return sparse, replace(state, value=value, gap=gap)
     return w, state

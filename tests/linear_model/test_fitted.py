@@ -44,7 +44,10 @@ def test_solver_attribute_is_the_one_that_ran(estimator, name, iris):
     assert type(fitted.solver_) is SOLVERS[name]
     assert fitted.solver == name
     given = SOLVERS[name]()
-    assert clone(estimator).set_params(solver=given).fit(*iris).solver_.get_params() == given.get_params()
+    assert (
+        clone(estimator).set_params(solver=given).fit(*iris).solver_.get_params()
+        == given.get_params()
+    )
 
 
 def test_auto_stores_its_choice(iris):

@@ -216,7 +216,12 @@ def test_the_data_stay_as_they_are(estimator, rng):
 def test_outputs_do_not_see_each_other(rng):
     X = rng.normal(size=(60, 4))
     y = X @ rng.normal(size=(4, 3)) + rng.normal(size=(60, 3))
-    for options in [{}, {"loss": "huber"}, {"loss": "absolute_error"}, {"alpha": 0.1, "l1_ratio": 1.0}]:
+    for options in [
+        {},
+        {"loss": "huber"},
+        {"loss": "absolute_error"},
+        {"alpha": 0.1, "l1_ratio": 1.0},
+    ]:
         joint = LinearRegression(**options, **TIGHT).fit(X, y)
         for k in range(3):
             single = LinearRegression(**options, **TIGHT).fit(X, y[:, k])

@@ -118,7 +118,9 @@ def test_two_processes_give_the_same_scores(iris):
 
 
 def test_cross_validate_returns_estimators(iris):
-    scores = cross_validate(LinearSVC(), *iris, cv=3, return_estimator=True, return_train_score=True)
+    scores = cross_validate(
+        LinearSVC(), *iris, cv=3, return_estimator=True, return_train_score=True
+    )
     assert scores["test_score"].mean() > 0.9
     assert all(estimator.converged_ for estimator in scores["estimator"])
 

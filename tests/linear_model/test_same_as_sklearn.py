@@ -185,6 +185,19 @@ def test_least_squares(n_outputs, fit_intercept, weighted, layout, rng):
     assert_same_coefficients(ours, theirs)
 
 
+@intercepts
+def test_least_squares_without_a_unique_solution(fit_intercept, rng):
+    wide = rng.normal(size=(10, 30)) + 1.0
+    twice = np.repeat(rng.normal(size=(50, 3)), 2, axis=1)
+    for X in [wide, twice]:
+        ours, theirs = fit_both(
+            LinearRegression(fit_intercept=fit_intercept, tol=1e-12),
+            linear_model.LinearRegression(fit_intercept=fit_intercept),
+            X, rng.normal(size=len(X)),
+        )  # fmt: skip
+        assert_same_coefficients(ours, theirs)
+
+
 @layouts
 @weighted
 @intercepts

@@ -23,7 +23,9 @@ quiet = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarnin
 def draw(estimator, rng, n_samples=100):
     X = rng.normal(size=(n_samples, 4)) + 1.0
     y = X @ [1.0, -1.0, 0.5, 0.0] + rng.normal(size=n_samples)
-    return (X, np.array(["no", "yes"])[(y > 0.5).astype(int)]) if is_classifier(estimator) else (X, y)
+    return (
+        (X, np.array(["no", "yes"])[(y > 0.5).astype(int)]) if is_classifier(estimator) else (X, y)
+    )
 
 
 def first_call(estimator, y):

@@ -94,9 +94,7 @@ def test_damped_newton_takes_shorter_steps(rng):
     X, y, *_ = least_squares([1.0, 2.0], 40, rng)
     objective = objective_of(X, y)
     start = objective.start()
-    full, half = (
-        Newton(rate).run(objective, start, max_iter=1, tol=0.0).w for rate in [1.0, 0.5]
-    )
+    full, half = (Newton(rate).run(objective, start, max_iter=1, tol=0.0).w for rate in [1.0, 0.5])
     np.testing.assert_allclose(half - start, 0.5 * (full - start), rtol=1e-10, atol=1e-14)
 
 
@@ -215,9 +213,7 @@ def test_proximal_gradient_step_is_ista(rng):
     objective = objective_of(X, y, L1(0.2), plain=True)
     start = objective.start()
     step = 1e-3
-    result = ProximalGradient("none", learning_rate=step).run(
-        objective, start, tol=0.0, max_iter=1
-    )
+    result = ProximalGradient("none", learning_rate=step).run(objective, start, tol=0.0, max_iter=1)
     step = result.history["step_size"][0]
     moved = start - step * objective.value_and_gradient(start)[1]
     coef = np.sign(moved[:-1]) * np.maximum(np.abs(moved[:-1]) - step * 0.2, 0.0)

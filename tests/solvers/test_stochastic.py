@@ -33,8 +33,9 @@ def formulas():
         -RATE * 1.8 * G1,
         -RATE * (0.8 * (0.8 * G1 + G2) + G2),
     )
-    yield AdaGrad(epsilon=0.01), *(
-        -RATE * g / (np.sqrt(s) + 0.01) for g, s in [(G1, G1**2), (G2, G1**2 + G2**2)]
+    yield (
+        AdaGrad(epsilon=0.01),
+        *(-RATE * g / (np.sqrt(s) + 0.01) for g, s in [(G1, G1**2), (G2, G1**2 + G2**2)]),
     )
     V1, V2 = 0.3 * G1**2, 0.7 * 0.3 * G1**2 + 0.3 * G2**2
     scaled = [
@@ -115,9 +116,7 @@ def test_schedules_by_name(name, schedule):
 def test_schedules_count_epochs_and_start_with_the_initial_rate():
     objective = make_objective(SquaredError(), L2(0.1), Variant())
     solver = SGD(StepDecay(0.05, factor=0.5, every=2), batch_size=20)
-    result = solver.run(
-        objective, objective.start(), max_iter=6, tol=0.0, n_iter_no_change=100
-    )
+    result = solver.run(objective, objective.start(), max_iter=6, tol=0.0, n_iter_no_change=100)
     expected = [0.05, 0.05, 0.025, 0.025, 0.0125, 0.0125]
     np.testing.assert_allclose(result.history["step_size"], expected)
 
@@ -136,9 +135,7 @@ def test_the_seed_decides(name):
     objective = make_objective(Logistic(), L2(0.1), Variant())
     solver = SOLVERS[name](batch_size=8)
     first, same, other = (
-        solver.run(
-            objective, objective.start(), max_iter=2, rng=np.random.default_rng(seed)
-        ).w
+        solver.run(objective, objective.start(), max_iter=2, rng=np.random.default_rng(seed)).w
         for seed in [0, 0, 1]
     )
     np.testing.assert_array_equal(first, same)
@@ -177,7 +174,7 @@ def test_small_gradients_are_not_clipped():
 
 @pytest.mark.parametrize("clip", [("length", 1.0), ("norm",), ("value", 0.0), ("norm", "a")])
 def test_bad_clips_are_explained(clip):
-    with pytest.raises(ValueError, match="clip=.* is not understood"):
+    with pytest.raises(ValueError, match=r"clip=.* is not understood"):
         first_gradient(clip)
 
 
@@ -222,8 +219,10 @@ def test_an_automatic_rate_falls_when_the_loss_does_not(name):
     objective = make_objective(Logistic(), L2(0.1), Variant())
     result = SOLVERS[name]().run(objective, objective.start(), max_iter=200, tol=0.0)
     rates = result.history["step_size"]
-    assert (np.diff(rates) <= 0).all()
-    assert rates[-1] < rates[0]
+    peak = int(rates.argmax())  # it may rise as long as all goes well
+    assert (np.diff(rates[: peak + 1]) >= 0).all()
+    assert (np.diff(rates[peak:]) <= 0).all()
+    assert rates[-1] < 0.1 * rates[peak]
 
 
 @every_stochastic

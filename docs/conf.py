@@ -1,0 +1,12 @@
+"""Configuration of Sphinx: ``sphinx-build docs html`` builds the documentation."""
+
+from skgrad import __version__
+
+project = "skgrad"
+version = release = __version__
+copyright = "the skgrad developers"
+
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.mathjax", "numpydoc", "myst_parser"]
+autodoc_default_options = {"members": True}
+numpydoc_show_class_members = False
+html_theme = "alabaster"
