@@ -7,6 +7,9 @@ version = release = __version__
 copyright = "the skgrad developers"
 
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.mathjax", "numpydoc", "myst_parser"]
-autodoc_default_options = {"members": True}
+autodoc_default_options = {
+    "members": True,
+    "exclude-members": "set_fit_request, set_partial_fit_request, set_score_request",
+}
 numpydoc_show_class_members = False
 html_theme = "alabaster"

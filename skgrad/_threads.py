@@ -49,7 +49,7 @@ _single_thread = _SingleThread()
 
 @contextmanager
 def few_threads(X: Matrix) -> Iterator[None]:
-    """Keep BLAS to one thread for products with small data: two are no faster, and slow when busy."""
+    """Keep BLAS to one thread for small data: two are no faster, and slow on a busy machine."""
     n_samples, n_features = X.shape
     if is_small(X) and n_samples * n_features * n_features > THREADED_PRODUCT:
         with _single_thread:

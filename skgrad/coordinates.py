@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import lapack
 
-from skgrad._typing import FloatArray, Matrix
+from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.linalg import column_moments
+from skgrad.losses import Loss
 from skgrad.models import Standardization
 from skgrad.rows import Batch
 
@@ -46,6 +47,22 @@ def standardize(
     variance += ridge
     variance[constant] = np.inf
     return Standardization(mean.astype(X.dtype), (1.0 / np.sqrt(variance)).astype(X.dtype))
+
+
+def typical_curvature(loss: Loss, y: Array, weight: FloatArray | None, n_outputs: int) -> float:
+    """Bound the loss's second derivative; where no bound exists, take gradient^2 / value at start.
+
+    For a piecewise linear loss that ratio is the curvature of its smoothing over the width of the
+    data (hinge 1, absolute error 1 / mean deviation); for the Poisson loss it is about the mean.
+    """
+    if np.isfinite(loss.max_curvature):
+        return loss.max_curvature
+    row_weight = None if weight is None else weight.max(axis=1)
+    constant = loss.constant(y, row_weight, n_outputs=n_outputs).astype(y.dtype)
+    value, gradient = loss.value_and_gradient(y, np.tile(constant, (len(y), 1)))
+    squares = float(np.sum(gradient**2, dtype=np.float64))
+    total = float(np.sum(value, dtype=np.float64))
+    return squares / total if squares > 0 and total > 0 else 1.0
 
 
 def decorrelate(data: Batch, scaling: Standardization, *, ridge: float) -> Standardization:

@@ -51,8 +51,8 @@ def duality_gap(
 
     The dual variables (by default the loss's derivatives at w) are shrunk until the penalty's
     conjugate is finite. A dual residual of the intercepts, which should vanish, counts with its
-    first-order effect; so does the residual of unpenalised coefficients. NaN without penalty, unless
-    dual variables are given.
+    first-order effect; so does the residual of unpenalised coefficients. NaN without penalty,
+    unless dual variables are given.
     """
     unpenalised = isinstance(penalty, NoPenalty)
     if unpenalised and multipliers is None:

@@ -18,8 +18,8 @@ class HingeForm:
               + \tfrac{\mu}{2} |coef(w)|^2
 
     where z holds the raw predictions of all rows and outputs and, with an L1 penalty, the
-    coefficients themselves: :math:`|c| = \max(c, 0) + \max(-c, 0)`. A sign constraint is a hinge that
-    costs more than it can gain. In float64 whatever the data, but for the products with them.
+    coefficients themselves: :math:`|c| = \max(c, 0) + \max(-c, 0)`. A sign constraint is a hinge
+    that costs more than it can gain. In float64 whatever the data, but for the products with them.
 
     Attributes
     ----------

@@ -11,12 +11,14 @@ import numpy as np
 
 from skgrad import gaps
 from skgrad._typing import Array, FloatArray, Matrix
+from skgrad.coordinate_penalty import CoordinatePenalty
 from skgrad.coordinates import (
     LARGEST_ROTATION,
     decorrelate,
     largest_eigenvalue,
     shortest,
     standardize,
+    typical_curvature,
 )
 from skgrad.hinges import HingeForm
 from skgrad.linalg import density
@@ -25,9 +27,9 @@ from skgrad.models import LinearModel, Standardization, StandardizedMatrix
 from skgrad.penalties import Penalty
 from skgrad.rows import Batch, RowSum
 
-# At the optimum the loss's curvature is about this fraction of its bound: what a penalty's share in
-# the curvature is compared with.
-TYPICAL_CURVATURE = 0.05
+# At the optimum the loss's curvature is about this fraction of its bound: what the penalty's
+# curvature is compared with.
+CURVATURE_AT_OPTIMUM = 0.05
 
 
 class Capability(Enum):
@@ -77,7 +79,6 @@ class Objective:
     Examples
     --------
     >>> import numpy as np
-    from scipy.linalg import lapack
     >>> from skgrad.losses import SquaredError
     >>> from skgrad.models import LinearModel
     >>> from skgrad.objective import Objective
@@ -109,7 +110,7 @@ class Objective:
         if sample_weight is not None:
             total = float(sample_weight.sum()) if total_weight is None else total_weight
             weight = (sample_weight / total).astype(X.dtype, copy=False)
-        self._loss_curvature = _loss_curvature(loss, y, weight, model.n_outputs)
+        self._loss_curvature = typical_curvature(loss, y, weight, model.n_outputs)
         if standardization is None:
             ridge = penalty.strong_convexity if penalty.smooth else 0.0
             standardization = standardize(
@@ -120,6 +121,7 @@ class Objective:
     def _move(self, standardization: Standardization, y: Array, weight: FloatArray | None) -> None:
         """Adopt coordinates."""
         self.standardization = standardization
+        self._penalty = CoordinatePenalty(self.penalty, self.model, standardization)
         A = StandardizedMatrix.build(self.X, standardization, intercept=self.model.fit_intercept)
         self._rows = RowSum.of(self.X, Batch(A, y, weight, 1.0 / self.n_samples))
 
@@ -194,9 +196,9 @@ class Objective:
         """Best constant prediction, or nearly, as a parameter vector with zero coefficients."""
         w = np.zeros(self.n_params, dtype=self.dtype)
         if self.model.fit_intercept:
-            _, y, weight, _ = self._rows.data
-            constant = _constant(self.loss, y, weight, self.n_outputs)
-            self.model.rows(w)[:, self.model.n_features] = constant
+            data = self._rows.data
+            best = self.loss.constant(data.y, data.row_weights(), n_outputs=self.n_outputs)
+            self.model.rows(w)[:, self.model.n_features] = best
         return w
 
     def to_user(self, w: FloatArray) -> FloatArray:
@@ -211,14 +213,14 @@ class Objective:
         """Change to coordinates in which the curvature is about the same in all directions.
 
         For methods that see gradients only: collinear columns become harmless. Needs a smooth
-        penalty (proximal operators are separable in the user's coordinates only) and dense data with
-        few columns; returns itself otherwise.
+        penalty (proximal operators are separable in the user's coordinates only) and dense data
+        with few columns; returns itself otherwise.
         """
         suitable = self.penalty.smooth and self.density == 1.0
         if not suitable or not 1 < self.model.n_features <= LARGEST_ROTATION:
             return self
         data = self._rows.data
-        ridge = self.penalty.strong_convexity / (TYPICAL_CURVATURE * self._loss_curvature)
+        ridge = self.penalty.strong_convexity / (CURVATURE_AT_OPTIMUM * self._loss_curvature)
         rotated = copy(self)
         rotated._move(decorrelate(data, self.standardization, ridge=ridge), data.y, data.weight)
         return rotated
@@ -231,25 +233,19 @@ class Objective:
         """
         return shortest(self._rows.data, self.standardization, self.model.rows(w)).ravel()
 
-    def _user_coef(self, w: FloatArray) -> FloatArray:
-        return self.standardization.coef_to_user(self.model.coef(w))
-
-    def _penalty_value(self, w: FloatArray) -> float:
-        return self.penalty.value(self._user_coef(w))
-
     # -- values and derivatives -------------------------------------------------------------------
 
     def value(self, w: FloatArray) -> float:
         """Compute F(w)."""
         self.passes += 1.0
-        return self._rows.reduce(self._value, w) + self._penalty_value(w)
+        return self._rows.reduce(self._value, w) + self._penalty.value(w)
 
     def value_and_gradient(
         self, w: FloatArray, batch: Batch | None = None
     ) -> tuple[float, FloatArray]:
         """Compute value and gradient of the smooth part of F: loss, and penalty if it is smooth.
 
-        On a batch both are unbiased estimates: the loss terms are multiplied by n_samples / n_batch.
+        On a batch both are unbiased estimates: losses are multiplied by n_samples / n_batch.
         """
         if batch is None:
             self.passes += 1.0
@@ -262,71 +258,35 @@ class Objective:
             value *= factor
             gradient *= factor
         if self.penalty.smooth:
-            coef = self._user_coef(w)
-            value += self.penalty.value(coef)
-            slope = self.standardization.pull(self.penalty.gradient(coef))
-            self.model.coef(gradient)[...] += slope
+            value += self._penalty.add_to(w, gradient)
         return value, gradient
 
     def nonsmooth_value(self, w: FloatArray) -> float:
-        """Compute the part of F that `value_and_gradient` leaves out (zero for smooth penalties)."""
-        return 0.0 if self.penalty.smooth else self._penalty_value(w)
+        """Compute the part of F that `value_and_gradient` leaves out; 0 for smooth penalties."""
+        return 0.0 if self.penalty.smooth else self._penalty.value(w)
 
     def prox(self, w: FloatArray, step_size: float | FloatArray) -> FloatArray:
         """Apply the proximal operator of a non-smooth penalty; step_size may be an array like w."""
-        if self.penalty.smooth:
-            return w
-        scale = self.standardization.scale
-        steps = self.model.coef(step_size) if isinstance(step_size, np.ndarray) else step_size
-        moved = w.copy()
-        coef = self.penalty.prox(self._user_coef(w), steps * scale**2)
-        self.model.coef(moved)[...] = coef * self.standardization.inverse_scale
-        return moved
+        return w if self.penalty.smooth else self._penalty.prox(w, step_size)
 
     def prox_slope(self, moved: FloatArray, step_size: FloatArray) -> FloatArray:
-        """Compute a generalised derivative of `prox` where it returned `moved`.
-
-        Zero at the kink, where the proximal operator is flat; shrinkage by the penalty's strong
-        convexity elsewhere; one for intercepts.
-        """
-        slope = np.ones_like(moved)
-        scale = self.standardization.scale
-        shrinkage = 1.0 + self.model.coef(step_size) * scale**2 * self.penalty.strong_convexity
-        self.model.coef(slope)[...] = (self.model.coef(moved) != 0) / shrinkage
-        return slope
+        """Compute a generalised derivative of `prox` where it returned `moved`."""
+        return self._penalty.prox_slope(moved, step_size)
 
     def hessian(self, w: FloatArray) -> FloatArray:
         """Compute the diagonal blocks of the smooth part's Hessian, (n_blocks, size, size)."""
         self.passes += 1.0
         blocks: FloatArray = self._rows.reduce(self._hessian, w)
         if self.penalty.smooth:
-            self._add_penalty_curvature(blocks, self.penalty.curvature(self._user_coef(w)))
+            self._penalty.add_curvature(w, blocks)
         return blocks
-
-    def _add_penalty_curvature(self, blocks: FloatArray, curvature: float | FloatArray) -> None:
-        """Add the Hessian of the penalty to each output's diagonal block, in place."""
-        p, m = self.model.n_features, self.model.row_length
-        coef_shape = (self.n_outputs, p)
-        if self.standardization.rotation is None:
-            diagonal = np.zeros((self.n_outputs, m), dtype=blocks.dtype)
-            diagonal[:, :p] = curvature * self.standardization.scale**2
-            # A block shared by all outputs takes the curvature of the first: they are all alike.
-            target = np.einsum("bii->bi", blocks)
-            target += diagonal.reshape(-1, blocks.shape[-1])[: len(blocks)]
-            return
-        for k, row in enumerate(np.broadcast_to(curvature, coef_shape)):
-            b, start = divmod(k * m, blocks.shape[-1])
-            if b < len(blocks):
-                inner = blocks[b, start : start + p, start : start + p]
-                inner += self.standardization.pull_curvature(row)
 
     def hess_vec(self, w: FloatArray, v: FloatArray) -> FloatArray:
         """Compute the product of the smooth part's Hessian with v."""
         self.passes += 1.0
         product: FloatArray = self._rows.reduce(self._hess_vec, w, v)
         if self.penalty.smooth:
-            curved = self.penalty.curvature(self._user_coef(w)) * self._user_coef(v)
-            self.model.coef(product)[...] += self.standardization.pull(curved)
+            self._penalty.add_product(w, v, product)
         return product.astype(self.dtype, copy=False)
 
     # -- how far from the optimum -----------------------------------------------------------------
@@ -397,23 +357,3 @@ class Objective:
         raw, direction = self.model.forward(w, block.A), self.model.forward(v, block.A)
         product = self.loss.curvature_product(block.y, raw, direction)
         return self.model.backward(block.A, block.weigh(product))
-
-
-def _constant(loss: Loss, y: Array, weight: FloatArray | None, n_outputs: int) -> FloatArray:
-    row_weight = None if weight is None else weight.max(axis=1)
-    return loss.constant(y, row_weight, n_outputs=n_outputs)
-
-
-def _loss_curvature(loss: Loss, y: Array, weight: FloatArray | None, n_outputs: int) -> float:
-    """Bound the loss's second derivative; where no bound exists, take gradient^2 / value at start.
-
-    For a piecewise linear loss that ratio is the curvature of its smoothing over the width of the
-    data (hinge 1, absolute error 1 / mean deviation); for the Poisson loss it is about the mean.
-    """
-    if np.isfinite(loss.max_curvature):
-        return loss.max_curvature
-    constant = _constant(loss, y, weight, n_outputs).astype(y.dtype)
-    value, gradient = loss.value_and_gradient(y, np.tile(constant, (len(y), 1)))
-    squares = float(np.sum(gradient**2, dtype=np.float64))
-    total = float(np.sum(value, dtype=np.float64))
-    return squares / total if squares > 0 and total > 0 else 1.0

@@ -15,8 +15,8 @@ from skgrad.models import StandardizedMatrix
 class Batch(NamedTuple):
     """Some rows of a data set.
 
-    ``weight`` holds the weights of the rows divided by the sum of all weights; None means that every
-    row of the data set counts ``share``, which is 1 / n_samples.
+    ``weight`` holds the weights of the rows divided by the sum of all weights; None means that
+    every row of the data set counts ``share``, which is 1 / n_samples.
     """
 
     A: StandardizedMatrix

@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 from scipy import sparse
+from scipy.optimize import linprog
 
 from skgrad import penalties
 from skgrad.losses import LOSSES
@@ -167,10 +168,36 @@ def minimise(objective):
     return solver.run(objective, objective.start(), tol=1e-14, max_iter=20_000)
 
 
-@cache
-def minimum(loss_name, penalty_kind, weights):
-    """Minimum of the default problem of `make_data`, in float64."""
-    objective = make_objective(
-        make_loss(loss_name), make_penalty(penalty_kind), Variant(weights=weights)
+def linear_program(loss_name, kind, weights):
+    """Minimum of a piecewise linear loss with an L1, no, or a non-negative L1 penalty, by HiGHS."""
+    loss, penalty = make_loss(loss_name), make_penalty(kind)
+    data = make_data(loss, Variant(weights=weights))
+    n_samples, p = data.X.shape
+    sign, offset, cost = (
+        np.broadcast_to(part, (len(loss.hinges(data.y)[0]), n_samples, 1))[:, :, 0]
+        for part in loss.hinges(data.y)
     )
-    return minimise(objective).value
+    weight = np.ones(n_samples) if data.sample_weight is None else data.sample_weight[:, 0]
+    cost = (cost * weight / weight.sum()).ravel()
+    A = np.column_stack([data.X, -data.X, np.ones(n_samples)])
+    # u >= sign (A v) - offset and u >= 0, with coef = v+ - v- and the intercept free.
+    rows = np.vstack([s[:, None] * A for s in sign])
+    alpha = penalty.value(np.ones((1, p))) / p
+    positive = [(0, None)] * p
+    negative = [(0, 0)] * p if kind is NonNegative else positive
+    program = linprog(
+        np.concatenate([np.full(2 * p, alpha), [0.0], cost]),
+        A_ub=np.hstack([rows, -np.eye(len(rows))]),
+        b_ub=offset.ravel(),
+        bounds=[*positive, *negative, (None, None), *[(0, None)] * len(rows)],
+    )
+    return program.fun
+
+
+@cache
+def minimum(loss_name, kind, weights):
+    """Minimum of the default problem of `make_data`, in float64."""
+    if LOSSES[loss_name].piecewise_linear and kind in (L1, NonNegative, NoPenalty):
+        return linear_program(loss_name, kind, weights)
+    variant = Variant(weights=weights)
+    return minimise(make_objective(make_loss(loss_name), make_penalty(kind), variant)).value

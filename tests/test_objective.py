@@ -446,6 +446,15 @@ def test_duality_gap_closes_at_the_optimum(loss_name, kind):
     assert abs(objective.duality_gap(best.w)) <= 1e-6 * abs(best.value)
 
 
+def test_the_gradient_gap_is_exact_where_the_penalty_has_all_the_curvature(rng):
+    X, y = 1e-4 * rng.normal(size=(40, 3)), rng.normal(size=(40, 1))
+    objective = Objective(LinearModel(3, 1, False), SquaredError(), L2(2.0), X, y)
+    w = rng.normal(size=3)
+    excess = objective.value(w) - minimise(objective).value
+    gap = objective.gradient_gap(w, objective.value_and_gradient(w)[1])
+    assert gap == pytest.approx(excess, rel=1e-5)
+
+
 def test_gaps_are_nan_without_a_bound():
     objective = make_objective(Poisson(), NoPenalty(), Variant())
     w = objective.start()
@@ -478,7 +487,7 @@ def test_hinges_add_up_to_the_objective(loss_name, weights, kind, rng):
     if Capability.HINGES not in objective.offers:
         return
     for moved in [objective, objective.decorrelated()]:
-        w, form = rng.normal(size=moved.n_params), moved.hinge_form()
+        w, form = moved.from_user(draw_w(moved, rng)), moved.hinge_form()
         z = form.forward(w)
         assert form.value(w, z) == pytest.approx(moved.value(w), rel=arithmetic(float))
         theta, v = rng.normal(size=z.shape), rng.normal(size=w.shape)

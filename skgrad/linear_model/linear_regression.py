@@ -151,7 +151,8 @@ class LinearRegression(MultiOutputMixin, LinearRegressor):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
         """
-        return get_loss(self.loss).inverse_link(self._raw(X))
+        raw = self._raw(X)
+        return get_loss(self.loss).inverse_link(raw)
 
     def __sklearn_tags__(self) -> Tags:
         """Declare what targets the loss takes."""

@@ -161,8 +161,9 @@ class LinearSVR(LinearRegressor):
         Loss, with q = 1 or q = 2.
     fit_intercept : bool, default=True
         Whether to fit an intercept. It is never penalised.
-    solver, max_iter, tol, warm_start, early_stopping, validation_fraction, n_iter_no_change, \
-random_state
+    solver, max_iter, tol, warm_start, early_stopping
+        As in `LinearRegression`.
+    validation_fraction, n_iter_no_change, random_state
         As in `LinearRegression`.
 
     Attributes

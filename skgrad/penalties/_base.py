@@ -30,11 +30,11 @@ class Penalty(Parameterized, ABC):
     @property
     @abstractmethod
     def strong_convexity(self) -> float:
-        """Largest m such that penalty(coef) - m |coef|^2 / 2 is convex."""
+        """Largest m such that ``penalty(coef) - m |coef|^2 / 2`` is convex."""
 
     @property
     def l1_strength(self) -> float | None:
-        """Factor of |coef|_1; None if there is more than that and strong_convexity |coef|^2 / 2."""
+        """Factor of ``|coef|_1``; None if there is more to the penalty than that and an L2 part."""
         return None
 
     @property
@@ -56,7 +56,7 @@ class Penalty(Parameterized, ABC):
 
     @abstractmethod
     def prox(self, coef: FloatArray, step_size: float | FloatArray) -> FloatArray:
-        """Proximal step, argmin_v step_size penalty(v) + |v - coef|^2 / 2, as a new array.
+        """Proximal step, ``argmin_v step_size penalty(v) + |v - coef|^2 / 2``, as a new array.
 
         Parameters
         ----------

@@ -203,7 +203,7 @@ class Solver(Parameterized, ABC):
         w : array of shape (n_params,)
             Start, in the objective's coordinates.
         tol : float
-            Stop when the estimate of (F(w) - min F) / |F(w)| is at most tol.
+            Stop when the estimate of ``(F(w) - min F) / |F(w)|`` is at most tol.
         max_iter : int
             Most iterations.
         rng : numpy.random.Generator, optional
@@ -262,8 +262,8 @@ def diverged(solver: Solver, value: float, step_size: float) -> DivergenceError:
     """Build the error that says what to change."""
     return DivergenceError(
         f"{type(solver).__name__} diverged: the objective rose to {value:.3g} with step size "
-        f"{step_size:.3g}. Lower learning_rate, clip the gradient where the solver has clip=, or use "
-        "solver='auto'."
+        f"{step_size:.3g}. Lower learning_rate, clip the gradient where the solver has clip=, or "
+        "use solver='auto'."
     )
 
 
@@ -278,6 +278,19 @@ def curvature_gap(gradient_norm: float, curvatures: Iterable[float]) -> float:
     """Estimate F(w) - min F by |gradient|^2 / (2 mu), mu the least curvature met lately."""
     positive = [c for c in curvatures if c > 0.0]
     return gradient_norm**2 / (2 * min(positive)) if positive else float("nan")
+
+
+def first_order_gap(
+    objective: Objective, w: FloatArray, gradient: FloatArray, curvatures: Iterable[float]
+) -> float:
+    """Take the smaller of the penalty's bound and the estimate from the curvatures of recent steps.
+
+    Where the loss's curvature jumps, those say little about the way ahead: the bound alone counts.
+    """
+    bound = objective.gradient_gap(w, gradient)
+    if not objective.continuous_curvature and not math.isnan(bound):
+        return bound
+    return least_gap(bound, curvature_gap(norm(gradient), curvatures))
 
 
 def norm(vector: FloatArray) -> float:

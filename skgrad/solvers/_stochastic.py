@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, cast, final
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -116,7 +116,8 @@ class StochasticSolver(Solver):
             else float(initial)
         )
         return StochasticState(
-            value, initial_value=abs(value), iterate=w, moments=self.init_moments(w), rate=rate)
+            value, initial_value=abs(value), iterate=w, moments=self.init_moments(w), rate=rate
+        )
 
     @final
     def step(
@@ -217,6 +218,8 @@ class StochasticSolver(Solver):
             return replace(state, rate=GROWTH * state.rate)
         if n_bad < run.n_iter_no_change:
             return state
+        # A smaller rate is an occasion to measure the gap.
+        state = cast(StochasticState, self.finish(objective, w, state))
         return replace(
             state, rate=0.5 * state.rate, n_halvings=state.n_halvings + 1, n_bad_epochs=0,
             status=Status.STALLED if state.n_halvings >= MAX_HALVINGS else None,

@@ -19,7 +19,6 @@ INNER_ACCURACY = 0.1
 MAX_INNER_ITERATIONS = 200
 
 
-
 @dataclass(slots=True)
 class MultiplierState(State):
     """Dual variables, one per row and output, width of the smoothing, and the best gap so far."""

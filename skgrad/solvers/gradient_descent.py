@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skgrad._typing import FloatArray
 from skgrad.objective import Capability, Objective
-from skgrad.solvers._base import Run, Solver, State, Status, curvature_gap, least_gap
+from skgrad.solvers._base import Run, Solver, State, Status, first_order_gap
 from skgrad.solvers._line_search import Trial, along, backtracking, strong_wolfe
 
 # Curvatures along this many recent steps estimate the least curvature of the objective.
@@ -154,9 +154,7 @@ class GradientDescent(Solver):
         curvature = float(change @ moved) / length if length > 0 else 0.0
         curvatures = (*state.curvatures, curvature)[-CURVATURE_MEMORY:]
         norm = float(np.linalg.norm(trial.gradient))
-        gap = least_gap(
-            objective.gradient_gap(trial.w, trial.gradient), curvature_gap(norm, curvatures)
-        )
+        gap = first_order_gap(objective, trial.w, trial.gradient, curvatures)
         step = trial.step
         if self.line_search is not None and isinstance(self.learning_rate, str):
             # Barzilai and Borwein's short step: the inverse curvature that the step has met.

@@ -19,6 +19,8 @@ from skgrad.solvers._cholesky import factorise, solve
 TO_BOUNDARY = 0.995
 # A step shorter than this makes no progress any more.
 SHORTEST_STEP = 1e-8
+# Iterations without a better gap before rounding is held to be the reason.
+PATIENCE = 10
 # A multiplier further inside its bounds than this, relatively, belongs to a hinge at its kink.
 KINK = 1e-3
 # Passes over the data of an iteration: the Hessian, and half a pass for each of five products.
@@ -127,9 +129,9 @@ class InteriorPoint(Solver):
             state, value=form.value(w, z), gradient_norm=float(np.linalg.norm(residual)),
             step_size=step, gap=gap, variables=variables, z=z,
             best_gap=min(gap, state.best_gap),
-            n_bad=0 if gap < 0.9 * state.best_gap else state.n_bad + 1,
+            n_bad=0 if gap < state.best_gap else state.n_bad + 1,
         )  # fmt: skip
-        if gap <= run.tol * abs(state.value) or state.n_bad >= run.n_iter_no_change:
+        if gap <= run.tol * abs(state.value) or state.n_bad >= PATIENCE:
             status = None if gap <= run.tol * abs(state.value) else Status.PRECISION
             w, state = _exact_zeros(w, replace(state, status=status))
         return w.astype(objective.dtype, copy=False), state

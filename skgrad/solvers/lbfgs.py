@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval
 
 from skgrad._typing import FloatArray
 from skgrad.objective import Capability, Objective
-from skgrad.solvers._base import Run, Solver, State, Status, curvature_gap, least_gap
+from skgrad.solvers._base import Run, Solver, State, Status, first_order_gap
 from skgrad.solvers._line_search import Trial, along, strong_wolfe
 
 # Curvatures along this many recent steps estimate the least curvature of the objective.
@@ -118,8 +118,7 @@ class LBFGS(Solver):
             pairs = (*pairs, (s, y, product))[-self.memory :]
         curvatures = (*state.curvatures, product / float(s @ s))[-CURVATURE_MEMORY:]
         norm = float(np.linalg.norm(trial.gradient))
-        bound = objective.gradient_gap(trial.w, trial.gradient)
-        gap = least_gap(bound, curvature_gap(norm, curvatures))
+        gap = first_order_gap(objective, trial.w, trial.gradient, curvatures)
         return LBFGSState(
             trial.value, norm, trial.step, gap, gradient=trial.gradient, pairs=pairs,
             curvatures=curvatures,

@@ -10,6 +10,7 @@ from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.datasets import load_diabetes, load_iris
 
 from skgrad import LinearRegression, LinearSVC, LinearSVR, LogisticRegression
+from skgrad.losses import LOSSES
 from skgrad.solvers import SOLVERS, Newton
 
 ESTIMATORS = [LogisticRegression(), LinearSVC(), LinearSVR(C=10.0), LinearRegression(alpha=0.1)]
@@ -71,7 +72,7 @@ def test_sparsify_and_back(estimator, iris):
     expected, coef = fitted.decision_function(X), fitted.coef_.copy()
     fitted.sparsify()
     assert sparse.issparse(fitted.coef_)
-    np.testing.assert_allclose(fitted.decision_function(X), expected, rtol=1e-12)
+    np.testing.assert_allclose(fitted.decision_function(X), expected, rtol=1e-12, atol=1e-12)
     np.testing.assert_array_equal(fitted.densify().coef_, coef)
 
 
@@ -117,6 +118,18 @@ def test_shapes_of_several_outputs(rng):
     flat = LinearRegression().fit(X, y[:, 0])
     assert (flat.coef_.shape, np.ndim(flat.intercept_), flat.predict(X).shape) == ((3,), 0, (40,))
     assert LinearRegression(fit_intercept=False).fit(X, y).intercept_ == 0.0
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("loss", [name for name in LOSSES if LOSSES[name].target == "continuous"])
+def test_positive_coefficients(loss, dtype, rng):
+    X = rng.normal(size=(80, 6)).astype(dtype)
+    y = np.exp(0.5 * X @ [1.0, -1.0, 1.0, 0.0, -0.5, 0.2] + 0.3 * rng.normal(size=80))
+    for alpha in [0.0, 0.02]:
+        reg = LinearRegression(loss=loss, positive=True, alpha=alpha, l1_ratio=1.0)
+        coef = reg.fit(X, y, rng.uniform(0.5, 2.0, 80)).coef_
+        assert (coef >= 0).all()
+        assert (coef[[1, 4]] == 0).all()
 
 
 # Callbacks

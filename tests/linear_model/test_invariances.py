@@ -121,7 +121,7 @@ def test_place_of_columns_with_intercept(estimator, rng):
     if not estimator.fit_intercept:
         pytest.skip("without intercept the origin matters")
     X, y = draw(estimator, rng)
-    moved = X + [10.0, -5.0, 100.0, 0.0]
+    moved = X + np.array([10.0, -5.0, 100.0, 0.0])
     one, other = fit(estimator, X, y), fit(estimator, moved, y)
     predict = "predict_proba" if hasattr(one, "predict_proba") else "predict"
     expected, actual = getattr(one, predict)(X), getattr(other, predict)(moved)

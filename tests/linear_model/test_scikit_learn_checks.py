@@ -11,7 +11,6 @@ from skgrad.linear_model import __all__ as names
 ESTIMATORS = [getattr(skgrad, name)() for name in names]
 
 
-@pytest.mark.filterwarnings("default")
 @parametrize_with_checks(ESTIMATORS)  # no expected failures
 def test_scikit_learn_checks(estimator, check):
     check(estimator)

@@ -109,7 +109,7 @@ def test_partial_fit_refuses_what_it_cannot_do(rng):
     X, y = draw(LogisticRegression(), rng)
     with pytest.raises(ValueError, match="classes must be passed on the first call"):
         LogisticRegression().partial_fit(X, y)
-    with pytest.raises(ValueError, match="LBFGS needs all data at once.*Use SGD"):
+    with pytest.raises(ValueError, match=r"LBFGS needs all data at once.*Use SGD"):
         LogisticRegression(solver="lbfgs").partial_fit(X, y, classes=["no", "yes"])
     with pytest.raises(ValueError, match="class_weight='balanced'"):
         LogisticRegression(class_weight="balanced").partial_fit(X, y, classes=["no", "yes"])
@@ -118,7 +118,7 @@ def test_partial_fit_refuses_what_it_cannot_do(rng):
     clf = LogisticRegression().partial_fit(X, y, classes=["no", "yes"])
     with pytest.raises(ValueError, match="not the same as on the last call"):
         clf.partial_fit(X, y, classes=["no", "maybe"])
-    with pytest.raises(ValueError, match="'maybe'.* not among the classes"):
+    with pytest.raises(ValueError, match=r"'maybe'.* not among the classes"):
         clf.partial_fit(X, np.where(y == "no", "maybe", y))
     with pytest.raises(ValueError, match="X has 3 features"):
         clf.partial_fit(X[:, :3], y)
