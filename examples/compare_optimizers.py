@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.compose import ColumnTransformer, make_column_selector
@@ -173,10 +174,10 @@ def training_objective(classifier, X, y):
 
 
 def objective_after_each_iteration(classifier, X, y):
-    monitor = ScoringMonitor(scoring=training_objective)
+    monitor = ScoringMonitor(scoring={"objective": training_objective})
     clone(classifier).set_callbacks(monitor).fit(X, y)
     log = monitor.get_logs().data_as_pandas
-    return log.loc[log["task_name"] == "iteration", "score"].to_numpy()
+    return log.loc[log["task_name"] == "iteration", "objective"].to_numpy()
 
 
 def make_leaderboard(best, model, X, y):
@@ -202,9 +203,9 @@ def print_leaderboard(board):
     print(table.reset_index().to_string(index=False, formatters=formatters))
     winner, best = board.iloc[0], board.loc[board["log loss"].idxmin()]
     print(
-        f"\n{winner['optimizer']} won. {board['tie'].sum()} optimizers tie: their log loss in "
-        f"cross-validation\nis within one standard error of the best, {best['log loss']:.4f} "
-        f"({best['optimizer']}). Of these {winner['optimizer']}\nis the fastest to fit: "
+        f"\n{winner['optimizer']} won. {board['tie'].sum()} of {len(board)} tie: their log loss in "
+        "cross-validation is within one\nstandard error of the best "
+        f"({best['optimizer']}). Of these it is the fastest to fit: "
         f"{winner['fit seconds']:.4f} s, {winner['iterations']} iterations."
     )
     for _, row in board[board["converged"] == "no"].iterrows():
@@ -241,13 +242,25 @@ def draw(board, X, y, title, path):
             )
     for axes, x in zip(panels, ["passes over the data", "seconds"], strict=True):
         axes.set(xscale="log", yscale="log", xlabel=x, ylim=(BOTTOM, None))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(color="#e6e6e6", linewidth=0.8)
         axes.set_axisbelow(True)
     panels[0].set_title("training objective, relative to its minimum", loc="left", fontsize=10)
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower left", ncols=4, frameon=False, fontsize=8.5)
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower left",
+        ncols=4,
+        frameon=False,
+        fontsize=9,
+        handlelength=3,
+    )
     figure.savefig(path, dpi=150)
 
 

@@ -314,6 +314,10 @@ class Objective:
         """Yield every row once, in batches that `value_and_gradient` takes."""
         return self._rows.batches(batch_size, rng, shuffle=shuffle)
 
+    def share(self, batch: Batch | None) -> float:
+        """Tell which fraction of the rows a batch holds."""
+        return 1.0 if batch is None else batch.A.n_samples / self.n_samples
+
     def smoothed(self, width: float, multipliers: FloatArray) -> Objective:
         """Replace the loss by its Moreau envelope at shifted predictions (augmented Lagrangian)."""
         envelope = MoreauEnvelope(self.loss, width)

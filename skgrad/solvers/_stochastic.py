@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skgrad._typing import FloatArray
 from skgrad.objective import Objective
 from skgrad.schedules import Constant, Schedule, get_schedule
-from skgrad.solvers._base import Run, Solver, State, Status, diverged
+from skgrad.solvers._base import Run, Solver, State, Status, diverged, norm
 from skgrad.solvers._newton_gap import newton_gap
 
 # Updates of one epoch that batch_size="auto" aims at, and the bounds of a batch: smaller ones drown
@@ -133,8 +133,9 @@ class StochasticSolver(Solver):
         total, mean_gradient, learning_rate = 0.0, np.zeros_like(w), 0.0
         for batch in objective.batches(batch_size, run.rng, shuffle=self.shuffle):
             value, gradient = objective.value_and_gradient(iterate, batch)
-            total += value
-            mean_gradient += gradient
+            share = objective.share(batch)
+            total += share * value
+            mean_gradient += share * gradient
             learning_rate = schedule.rate(state.rate, t / n_batches, run.horizon)
             t += 1
             displacement, step_size, moments = self.update(
@@ -148,8 +149,8 @@ class StochasticSolver(Solver):
         result = average if self.average else iterate
         progress = replace(
             state,
-            value=total / n_batches + objective.nonsmooth_value(result),
-            gradient_norm=float(np.linalg.norm(mean_gradient)) / n_batches,
+            value=total + objective.nonsmooth_value(result),
+            gradient_norm=norm(mean_gradient),
             step_size=learning_rate,
             gap=float("nan"),
             status=None,
@@ -175,8 +176,7 @@ class StochasticSolver(Solver):
         value, gradient = objective.value_and_gradient(w)
         value += objective.nonsmooth_value(w)
         gap = newton_gap(objective, w, gradient) if math.isfinite(value) else math.nan
-        norm = float(np.linalg.norm(gradient))
-        return replace(state, value=value, gap=gap, gradient_norm=norm)
+        return replace(state, value=value, gap=gap, gradient_norm=norm(gradient))
 
     def _batch_size(self, objective: Objective) -> int:
         if not isinstance(self.batch_size, str):
@@ -221,7 +221,9 @@ class StochasticSolver(Solver):
         # A smaller rate is an occasion to measure the gap.
         state = cast(StochasticState, self.finish(objective, w, state))
         return replace(
-            state, rate=0.5 * state.rate, n_halvings=state.n_halvings + 1, n_bad_epochs=0,
+            # A lucky minimum among noisier iterates is no yardstick for the quieter ones.
+            state, best=math.inf, rate=0.5 * state.rate, n_halvings=state.n_halvings + 1,
+            n_bad_epochs=0,
             status=Status.STALLED if state.n_halvings >= MAX_HALVINGS else None,
         )  # fmt: skip
 
@@ -242,8 +244,8 @@ def _clipping(clip: float | tuple[str, float] | None) -> Any:
         return lambda gradient: np.clip(gradient, -limit, limit)
 
     def by_norm(gradient: FloatArray) -> FloatArray:
-        norm = float(np.linalg.norm(gradient))
-        return gradient if norm <= limit else gradient * (limit / norm)
+        length = norm(gradient)
+        return gradient if length <= limit else gradient * (limit / length)
 
     return by_norm
 
