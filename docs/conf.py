@@ -4,7 +4,6 @@ from skgrad import __version__
 
 project = "skgrad"
 version = release = __version__
-copyright = "the skgrad developers"
 
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.mathjax", "numpydoc", "myst_parser"]
 autodoc_default_options = {

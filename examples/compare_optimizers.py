@@ -131,9 +131,8 @@ def make_search(model, n_jobs):
 def best_of_each_optimizer(search):
     """One row per optimizer: the learning rate with the best cross-validated log loss."""
     results = search.cv_results_
-    folds = -np.array([results[f"split{k}_test_neg_log_loss"] for k in range(N_FOLDS)])
-    # Paired with the best candidate fold by fold, which cancels how hard a fold is.
-    behind = folds - folds[:, [folds.mean(axis=0).argmin()]]
+    loss = -results["mean_test_neg_log_loss"]
+    error = results["std_test_neg_log_loss"] / np.sqrt(N_FOLDS - 1)
     candidates = pd.DataFrame(
         {
             "optimizer": [optimizer_name(params) for params in results["params"]],
@@ -141,8 +140,9 @@ def best_of_each_optimizer(search):
                 str(params.get("clf__solver__learning_rate", "line search"))
                 for params in results["params"]
             ],
-            "log loss": folds.mean(axis=0),
-            "tie": behind.mean(axis=0) <= behind.std(axis=0, ddof=1) / np.sqrt(N_FOLDS),
+            "log loss": loss,
+            "s.e.": error,
+            "tie": loss <= loss.min() + error[loss.argmin()],
             "accuracy": results["mean_test_accuracy"],
             "params": results["params"],
         }
@@ -197,16 +197,22 @@ def make_leaderboard(best, model, X, y):
 
 
 def print_leaderboard(board):
-    formats = {"log loss": "{:.4f}", "accuracy": "{:.3f}", "fit seconds": "{:.4f}"}
-    table = board.drop(columns="classifier").replace({"tie": {True: "yes", False: "no"}})
-    formatters = {name: template.format for name, template in formats.items()}
-    print(table.reset_index().to_string(index=False, formatters=formatters))
+    digits = {"log loss": 4, "s.e.": 4, "accuracy": 3, "fit seconds": 4}
+    formatters = {name: f"{{:.{n}f}}".format for name, n in digits.items()}
+    formatters["tie"] = {True: "yes", False: "no"}.get
+    table = board.drop(columns="classifier").reset_index()
+    print(table.to_string(index=False, formatters=formatters))
     winner, best = board.iloc[0], board.loc[board["log loss"].idxmin()]
+    n_ties = board["tie"].sum()
+    reason = (
+        f"of the {n_ties} whose log loss is within one standard error of the best\n"
+        f"({best['optimizer']}), it is the fastest to fit"
+        if n_ties > 1
+        else "no other log loss is within one standard error of its"
+    )
     print(
-        f"\n{winner['optimizer']} won. {board['tie'].sum()} of {len(board)} tie: their log loss in "
-        "cross-validation is within one\nstandard error of the best "
-        f"({best['optimizer']}). Of these it is the fastest to fit: "
-        f"{winner['fit seconds']:.4f} s, {winner['iterations']} iterations."
+        f"\n{winner['optimizer']} won: {reason}. "
+        f"({winner['fit seconds']:.4f} s, {winner['iterations']} iterations.)"
     )
     for _, row in board[board["converged"] == "no"].iterrows():
         gap = row["classifier"].optimality_gap_
@@ -249,7 +255,7 @@ def draw(board, X, y, title, path):
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(color="#e6e6e6", linewidth=0.8)
         axes.set_axisbelow(True)
-    panels[0].set_title("training objective, relative to its minimum", loc="left", fontsize=10)
+    panels[0].set_title("training objective above its minimum, relatively", loc="left", fontsize=10)
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(

@@ -10,7 +10,6 @@ from typing import Any
 from threadpoolctl import ThreadpoolController
 
 from skgrad._typing import Matrix
-from skgrad.linalg import is_small
 
 # OpenBLAS shares out a product of about this many multiplications; below, limiting it to one thread
 # would cost more (20 microseconds) than it saves.
@@ -48,10 +47,15 @@ _single_thread = _SingleThread()
 
 
 @contextmanager
-def few_threads(X: Matrix) -> Iterator[None]:
-    """Keep BLAS to one thread for small data: two are no faster, and slow on a busy machine."""
+def single_threaded_blas(X: Matrix) -> Iterator[None]:
+    """Keep BLAS to one thread while a solver works, but for products too small to be shared out.
+
+    Rows are walked in blocks that fit in cache, where a second thread gains little (measured: at
+    most 1.3x); on a busy machine it loses up to tenfold, waiting for its turn in every product. It
+    also makes results independent of the number of threads.
+    """
     n_samples, n_features = X.shape
-    if is_small(X) and n_samples * n_features * n_features > THREADED_PRODUCT:
+    if n_samples * n_features * n_features > THREADED_PRODUCT:
         with _single_thread:
             yield
     else:

@@ -28,7 +28,7 @@ FLOORS = {
     "penalties": 1,
     "schedules": 1,
     "models": 1,
-    "_threads": 1,
+    "_threads": 0,
     "rows": 1.25,  # the parts of the objective, in the order in which it is built from them
     "hinges": 1.5,
     "coordinate_penalty": 1.5,

@@ -22,7 +22,7 @@ from sklearn.utils._tags import Tags
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from skgrad._parameters import Parameterized
-from skgrad._threads import few_threads
+from skgrad._threads import single_threaded_blas
 from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.callbacks import EarlyStopping
 from skgrad.linear_model._callbacks import SklearnCallbacks
@@ -106,7 +106,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             stopping = self._early_stopping(objective, held_out)
             callbacks = [] if stopping is None else [stopping]
             reporting = SklearnCallbacks(self, objective, X, y, sample_weight)
-            with few_threads(problem.X), reporting as bridge:
+            with single_threaded_blas(problem.X), reporting as bridge:
                 result = solver.run(
                     objective, start, tol=self.tol, max_iter=self.max_iter,
                     rng=self._rng() if rng is None and solver.stochastic else rng,
@@ -139,7 +139,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             if stream is None:
                 objective = objective.decorrelated()
                 stream = self._open_stream(objective)
-            with few_threads(problem.X):
+            with single_threaded_blas(problem.X):
                 result = stream.solver.run(
                     objective, stream.w, tol=0.0, max_iter=1, horizon=self.max_iter,
                     rng=stream.rng, n_iter_no_change=self.n_iter_no_change, state=stream.state,
@@ -299,7 +299,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
         stalled = settled and np.isnan(self.optimality_gap_)
         self.converged_ = bool(ended or stalled or good)
         if warn and not self.converged_:
-            warnings.warn(self._advice(result, solver), ConvergenceWarning, stacklevel=4)
+            warnings.warn(self._advice(result, solver), ConvergenceWarning, stacklevel=5)
 
     def _attributes(self, objective: Objective, w: FloatArray) -> dict[str, Any]:
         """Compute the fitted attributes that predictions need from a solver's parameters."""
