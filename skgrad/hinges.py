@@ -120,7 +120,9 @@ class HingeForm:
         coef = self.model.coef(w)
         coef[kinked[self.n_raw :].reshape(coef.shape)] = 0.0
         if self.nonnegative:
-            np.maximum(coef, 0.0, out=coef)
+            # The cost that makes the constraint dwarfs its multiplier: go by the size instead.
+            smallest = float(np.sqrt(np.finfo(self.A.dtype).eps)) * coef.max(initial=0.0)
+            coef[coef <= smallest] = 0.0
         return w
 
     def _coef(self, w: FloatArray) -> FloatArray:

@@ -6,7 +6,6 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -28,20 +27,8 @@ from skgrad.callbacks import EarlyStopping
 from skgrad.linear_model._callbacks import SklearnCallbacks
 from skgrad.linear_model._problem import Problem, positive_rows
 from skgrad.losses import get_loss
-from skgrad.models import Standardization
 from skgrad.objective import Objective
-from skgrad.solvers import SGD, Result, Solver, State, Status, choose_solver, get_solver
-
-
-@dataclass(slots=True)
-class Stream:
-    """What one call of partial_fit hands to the next, in the coordinates of the first chunk."""
-
-    solver: Solver
-    standardization: Standardization
-    w: FloatArray
-    state: State | None
-    rng: np.random.Generator
+from skgrad.solvers import Result, Solver, Status, choose_solver, get_solver
 
 
 class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
@@ -95,7 +82,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
         self : object
             Fitted estimator.
         """
-        with _unchanged_on_error(self):
+        with unchanged_on_error(self):
             problem = self._problem(X, y, sample_weight, first=True)
             rng = self._rng() if self.early_stopping else None
             problem, held_out = self._hold_out(problem, rng)
@@ -120,34 +107,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
                 self._store(objective, w, result, solver)
                 if stopping is not None:
                     self.history_["validation_loss"] = np.array(stopping.losses)
-            self._stream: Stream | None = None
-        return self
-
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, **options: Any) -> Self:
-        """Make one epoch over a chunk, continuing solver state and random stream."""
-        if self.early_stopping:
-            raise ValueError(
-                "partial_fit does not support early_stopping=True: there is no validation set that "
-                "all calls share. Set early_stopping=False."
-            )
-        with _unchanged_on_error(self):
-            stream: Stream | None = getattr(self, "_stream", None)
-            first = not self.__sklearn_is_fitted__()
-            problem = self._problem(X, y, sample_weight, first=first, **options)
-            scaling = None if stream is None else stream.standardization
-            objective = problem.objective(fit_intercept=self.fit_intercept, standardization=scaling)
-            if stream is None:
-                objective = objective.decorrelated()
-                stream = self._open_stream(objective)
-            with single_threaded_blas(problem.X):
-                result = stream.solver.run(
-                    objective, stream.w, tol=0.0, max_iter=1, horizon=self.max_iter,
-                    rng=stream.rng, n_iter_no_change=self.n_iter_no_change, state=stream.state,
-                )  # fmt: skip
-            earlier = getattr(self, "history_", None) if stream.state is not None else None
-            self._store(objective, result.w, result, stream.solver, earlier=earlier, warn=False)
-            stream.w, stream.state = result.w, result.state
-            self._stream = stream
+            self._stream: Any = None  # partial_fit starts a new stream from here
         return self
 
     def set_params(self, **params: Any) -> Self:
@@ -264,19 +224,6 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             n_iter_no_change=self.n_iter_no_change, tol=self.tol,
         )  # fmt: skip
 
-    def _open_stream(self, objective: Objective) -> Stream:
-        auto = isinstance(self.solver, str) and self.solver == "auto"
-        solver = SGD() if auto else get_solver(self.solver)
-        if not solver.stochastic:
-            raise ValueError(
-                "partial_fit needs a solver that learns from mini-batches; "
-                f"{type(solver).__name__} needs all data at once. Use SGD, AdaGrad, "
-                "RMSProp or Adam, or warm_start=True."
-            )
-        fitted = self._fitted_params(objective) if self.__sklearn_is_fitted__() else None
-        w = objective.start() if fitted is None else fitted
-        return Stream(solver, objective.standardization, w, None, self._rng())
-
     # -- and back ---------------------------------------------------------------------------------
 
     def _store(
@@ -327,7 +274,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
 
 
 @contextmanager
-def _unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
+def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
     """Leave an estimator as it was if fitting fails: unfitted, or with its earlier fit."""
     before = dict(vars(estimator))
     try:

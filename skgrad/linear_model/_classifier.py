@@ -14,14 +14,14 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 
 from skgrad._typing import Array, FloatArray, IntArray, Matrix
-from skgrad.linear_model._base import LinearEstimator
+from skgrad.linear_model._stream import StreamingEstimator
 
 
-class LinearClassifier(LinearClassifierMixin, LinearEstimator):
+class LinearClassifier(LinearClassifierMixin, StreamingEstimator):
     """Base of the linear classifiers."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **LinearEstimator._parameter_constraints,
+        **StreamingEstimator._parameter_constraints,
         "C": [Interval(Real, 0, None, closed="right")],
         "class_weight": [StrOptions({"balanced"}), dict, None],
     }

@@ -9,10 +9,10 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skgrad._typing import FloatArray
-from skgrad.linear_model._base import LinearEstimator
+from skgrad.linear_model._stream import StreamingEstimator
 
 
-class LinearRegressor(RegressorMixin, LinearEstimator):
+class LinearRegressor(RegressorMixin, StreamingEstimator):
     """Base of the linear regressors."""
 
     @_fit_context(prefer_skip_nested_validation=True)

@@ -10,7 +10,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._tags import Tags
 
 from skgrad._typing import FloatArray
-from skgrad.linear_model._base import LinearEstimator
 from skgrad.linear_model._problem import Problem, as_column, elastic_net
 from skgrad.linear_model._regressor import LinearRegressor
 from skgrad.losses import LOSSES, Loss, Poisson, get_loss
@@ -101,7 +100,7 @@ class LinearRegression(MultiOutputMixin, LinearRegressor):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **LinearEstimator._parameter_constraints,
+        **LinearRegressor._parameter_constraints,
         "loss": [StrOptions(REGRESSION_LOSSES), Loss],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],

@@ -15,6 +15,7 @@ from skgrad._typing import FloatArray
 from skgrad.objective import Objective
 from skgrad.schedules import Constant, Schedule, get_schedule
 from skgrad.solvers._base import Run, Solver, State, Status, diverged, norm
+from skgrad.solvers._clipping import clipping
 from skgrad.solvers._newton_gap import newton_gap
 
 # Updates of one epoch that batch_size="auto" aims at, and the bounds of a batch: smaller ones drown
@@ -59,6 +60,12 @@ class StochasticState(State):
     last_value: float = float("nan")
     is_stream: bool = False
     n_chunks: int = 0
+
+    def progressed(self, loss: float) -> StochasticState:
+        """Count epochs without progress."""
+        progress = self.best == math.inf or loss < self.best - PROGRESS * abs(self.best)
+        n_bad = 0 if progress else self.n_bad_epochs + 1
+        return replace(self, best=min(loss, self.best), n_bad_epochs=n_bad, last_value=loss)
 
 
 class StochasticSolver(Solver):
@@ -105,7 +112,7 @@ class StochasticSolver(Solver):
     @final
     def init(self, objective: Objective, w: FloatArray, run: Run) -> StochasticState:
         """Resolve the learning rate."""
-        _clipping(self.clip)
+        clipping(self.clip)
         initial = get_schedule(self.learning_rate).initial
         value, gradient = objective.value_and_gradient(w)
         value += objective.nonsmooth_value(w)
@@ -128,7 +135,7 @@ class StochasticSolver(Solver):
         schedule = get_schedule(self.learning_rate)
         batch_size = self._batch_size(objective)
         n_batches = -(-objective.n_samples // batch_size)
-        clip = _clipping(self.clip)
+        clip = clipping(self.clip)
         iterate, average, moments, t = state.iterate, w, state.moments, state.t
         total, mean_gradient, learning_rate = 0.0, np.zeros_like(w), 0.0
         for batch in objective.batches(batch_size, run.rng, shuffle=self.shuffle):
@@ -197,26 +204,28 @@ class StochasticSolver(Solver):
         """Adapt an automatic rate; end the run when there is nothing left to gain."""
         if state.value > DIVERGED * state.initial_value:
             raise diverged(self, state.value, state.step_size)
-        adaptive = self.learning_rate == "auto"
-        if state.is_stream and adaptive:
-            # Losses of different chunks don't compare: let the rate decay like 1 / sqrt(chunks).
-            n = state.n_chunks + 1
-            return replace(state, n_chunks=n, rate=state.rate * math.sqrt(n / (n + 1.0)))
-        if not adaptive and not isinstance(schedule, Constant):
-            # Progress comes with the decay of the rate: let the schedule play to its end.
-            n_batches = -(-objective.n_samples // self._batch_size(objective))
-            ended = state.t >= n_batches * run.horizon
-            return replace(state, status=Status.SCHEDULE_ENDED) if ended else state
-        loss = objective.value(w) if adaptive else state.value
-        progress = state.best == math.inf or loss < state.best - PROGRESS * abs(state.best)
-        n_bad = 0 if progress else state.n_bad_epochs + 1
-        state = replace(state, best=min(loss, state.best), n_bad_epochs=n_bad, last_value=loss)
-        if not adaptive:
-            stalled = n_bad >= run.n_iter_no_change
+        if self.learning_rate == "auto":
+            if state.is_stream:
+                # Losses of different chunks don't compare: decay like 1 / sqrt(chunks).
+                n = state.n_chunks + 1
+                return replace(state, n_chunks=n, rate=state.rate * math.sqrt(n / (n + 1.0)))
+            return self._adapt(objective, w, state.progressed(objective.value(w)), run)
+        if isinstance(schedule, Constant):
+            state = state.progressed(state.value)
+            stalled = state.n_bad_epochs >= run.n_iter_no_change
             return replace(state, status=Status.STALLED) if stalled else state
-        if progress and state.n_halvings == 0:
+        # Progress comes with the decay of the rate: let the schedule play to its end.
+        n_batches = -(-objective.n_samples // self._batch_size(objective))
+        ended = state.t >= n_batches * run.horizon
+        return replace(state, status=Status.SCHEDULE_ENDED) if ended else state
+
+    def _adapt(
+        self, objective: Objective, w: FloatArray, state: StochasticState, run: Run
+    ) -> StochasticState:
+        """Let the rate grow while the loss falls, and halve it on plateaus."""
+        if state.n_bad_epochs == 0 and state.n_halvings == 0:
             return replace(state, rate=GROWTH * state.rate)
-        if n_bad < run.n_iter_no_change:
+        if state.n_bad_epochs < run.n_iter_no_change:
             return state
         # A smaller rate is an occasion to measure the gap.
         state = cast(StochasticState, self.finish(objective, w, state))
@@ -226,28 +235,6 @@ class StochasticSolver(Solver):
             n_bad_epochs=0,
             status=Status.STALLED if state.n_halvings >= MAX_HALVINGS else None,
         )  # fmt: skip
-
-
-def _clipping(clip: float | tuple[str, float] | None) -> Any:
-    """Build the function that limits a gradient by norm or by value."""
-    if clip is None:
-        return lambda gradient: gradient
-    kind, limit = clip if isinstance(clip, tuple) and len(clip) == 2 else ("norm", clip)
-    valid = isinstance(limit, Real) and float(limit) > 0
-    if kind not in ("norm", "value") or not valid:
-        raise ValueError(
-            f"clip={clip!r} is not understood. Use a positive number (largest norm of the "
-            "gradient), ('norm', number), ('value', number) or None."
-        )
-    limit = float(limit)
-    if kind == "value":
-        return lambda gradient: np.clip(gradient, -limit, limit)
-
-    def by_norm(gradient: FloatArray) -> FloatArray:
-        length = norm(gradient)
-        return gradient if length <= limit else gradient * (limit / length)
-
-    return by_norm
 
 
 def batch_smoothness(objective: Objective, batch_size: int) -> float:

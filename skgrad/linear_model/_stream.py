@@ -1,0 +1,70 @@
+"""Learning from a stream of chunks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from skgrad._threads import single_threaded_blas
+from skgrad._typing import FloatArray
+from skgrad.linear_model._base import LinearEstimator, unchanged_on_error
+from skgrad.models import Standardization
+from skgrad.objective import Objective
+from skgrad.solvers import SGD, Solver, State, get_solver
+
+
+@dataclass(slots=True)
+class Stream:
+    """What one call of partial_fit hands to the next, in the coordinates of the first chunk."""
+
+    solver: Solver
+    standardization: Standardization
+    w: FloatArray
+    state: State | None
+    rng: np.random.Generator
+
+
+class StreamingEstimator(LinearEstimator):
+    """Base of the linear estimators: what `partial_fit` adds to `fit`."""
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, **options: Any) -> Self:
+        """Make one epoch over a chunk, continuing solver state and random stream."""
+        if self.early_stopping:
+            raise ValueError(
+                "partial_fit does not support early_stopping=True: there is no validation set that "
+                "all calls share. Set early_stopping=False."
+            )
+        with unchanged_on_error(self):
+            stream: Stream | None = getattr(self, "_stream", None)
+            first = not self.__sklearn_is_fitted__()
+            problem = self._problem(X, y, sample_weight, first=first, **options)
+            scaling = None if stream is None else stream.standardization
+            objective = problem.objective(fit_intercept=self.fit_intercept, standardization=scaling)
+            if stream is None:
+                objective = objective.decorrelated()
+                stream = self._open_stream(objective)
+            with single_threaded_blas(problem.X):
+                result = stream.solver.run(
+                    objective, stream.w, tol=0.0, max_iter=1, horizon=self.max_iter,
+                    rng=stream.rng, n_iter_no_change=self.n_iter_no_change, state=stream.state,
+                )  # fmt: skip
+            earlier = getattr(self, "history_", None) if stream.state is not None else None
+            self._store(objective, result.w, result, stream.solver, earlier=earlier, warn=False)
+            stream.w, stream.state = result.w, result.state
+            self._stream = stream
+        return self
+
+    def _open_stream(self, objective: Objective) -> Stream:
+        auto = isinstance(self.solver, str) and self.solver == "auto"
+        solver = SGD() if auto else get_solver(self.solver)
+        if not solver.stochastic:
+            raise ValueError(
+                "partial_fit needs a solver that learns from mini-batches; "
+                f"{type(solver).__name__} needs all data at once. Use SGD, AdaGrad, "
+                "RMSProp or Adam, or warm_start=True."
+            )
+        fitted = self._fitted_params(objective) if self.__sklearn_is_fitted__() else None
+        w = objective.start() if fitted is None else fitted
+        return Stream(solver, objective.standardization, w, None, self._rng())
