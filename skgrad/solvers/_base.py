@@ -165,9 +165,9 @@ class Solver(Parameterized, ABC):
         """Take up the state of an earlier run; by default as it is."""
         return state
 
-    def finish(self, objective: Objective, w: FloatArray, state: State) -> State:
-        """Complete value and gap of the last state; by default they are exact already."""
-        return state
+    def finish(self, objective: Objective, w: FloatArray, state: Any) -> tuple[FloatArray, State]:
+        """Complete the last iterate and its state; by default they are exact already."""
+        return w, state
 
     @final
     def check(self, objective: Objective) -> None:
@@ -253,7 +253,7 @@ class Solver(Parameterized, ABC):
                 else:
                     continue
                 break
-            state = self.finish(objective, w, state)
+            w, state = self.finish(objective, w, state)
         relative = state.gap / (abs(state.value) + floor) if state.gap else state.gap
         return Result(w, state.value, state.gap, relative, n_iter, status, history.arrays(), state)
 

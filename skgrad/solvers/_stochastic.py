@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import Any, ClassVar, cast, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -178,12 +178,14 @@ class StochasticSolver(Solver):
         return replace(state, is_stream=change > SAME * abs(state.last_value))
 
     @final
-    def finish(self, objective: Objective, w: FloatArray, state: State) -> State:
+    def finish(
+        self, objective: Objective, w: FloatArray, state: StochasticState
+    ) -> tuple[FloatArray, StochasticState]:
         """Evaluate the objective at the returned parameters: epochs only see running means."""
         value, gradient = objective.value_and_gradient(w)
         value += objective.nonsmooth_value(w)
         gap = newton_gap(objective, w, gradient) if math.isfinite(value) else math.nan
-        return replace(state, value=value, gap=gap, gradient_norm=norm(gradient))
+        return w, replace(state, value=value, gap=gap, gradient_norm=norm(gradient))
 
     def _batch_size(self, objective: Objective) -> int:
         if not isinstance(self.batch_size, str):
@@ -228,7 +230,7 @@ class StochasticSolver(Solver):
         if state.n_bad_epochs < run.n_iter_no_change:
             return state
         # A smaller rate is an occasion to measure the gap.
-        state = cast(StochasticState, self.finish(objective, w, state))
+        _, state = self.finish(objective, w, state)
         return replace(
             # A lucky minimum among noisier iterates is no yardstick for the quieter ones.
             state, best=math.inf, rate=0.5 * state.rate, n_halvings=state.n_halvings + 1,

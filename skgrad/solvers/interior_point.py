@@ -131,10 +131,24 @@ class InteriorPoint(Solver):
             best_gap=min(gap, state.best_gap),
             n_bad=0 if gap < state.best_gap else state.n_bad + 1,
         )  # fmt: skip
-        if gap <= run.tol * abs(state.value) or state.n_bad >= PATIENCE:
-            status = None if gap <= run.tol * abs(state.value) else Status.PRECISION
-            w, state = _exact_zeros(w, replace(state, status=status))
+        if state.n_bad >= PATIENCE:
+            state = replace(state, status=Status.PRECISION)
         return w.astype(objective.dtype, copy=False), state
+
+    def finish(
+        self, objective: Objective, w: FloatArray, state: InteriorState
+    ) -> tuple[FloatArray, InteriorState]:
+        """Make coefficients exactly zero whose multipliers say that they are, unless it costs."""
+        form, variables = state.form, state.variables
+        assert form is not None and variables is not None
+        if not form.on_coef:
+            return w, state
+        kinked = np.all(np.minimum(variables[2], variables[3]) > KINK * form.cost, axis=0)
+        sparse = form.with_zeros(w, kinked)
+        value = form.value(sparse, form.forward(sparse))
+        if value > state.value + state.gap and not form.nonnegative:
+            return w, state
+        return sparse, replace(state, value=value, gap=state.gap + max(0.0, value - state.value))
 
 
 class _NewtonSystem:
@@ -162,21 +176,6 @@ class _NewtonSystem:
         np.subtract((ru + u * dp) / r, u, out=du)
         np.subtract(du, signed, out=dt)
         return dw, dz, change
-
-
-def _exact_zeros(w: FloatArray, state: InteriorState) -> tuple[FloatArray, InteriorState]:
-    """Make coefficients exactly zero whose multipliers say that they are, unless that costs."""
-    form, variables = state.form, state.variables
-    assert form is not None and variables is not None
-    if not form.on_coef:
-        return w, state
-    kinked = np.all(np.minimum(variables[2], variables[3]) > KINK * form.cost, axis=0)
-    sparse = form.with_zeros(w, kinked)
-    value = form.value(sparse, form.forward(sparse))
-    if value <= state.value + state.gap or form.nonnegative:
-        gap = state.gap + max(0.0, value - state.value)
-        return sparse, replace(state, value=value, gap=gap)
-    return w, state
 
 
 def _complementarity(variables: FloatArray) -> float:
