@@ -138,14 +138,15 @@ class Objective:
         }
         return frozenset(capability for capability, holds in facts.items() if holds)
 
-    def describe(self, capability: Capability) -> str:
-        """Name the part of the objective that decides about a capability."""
-        loss, penalty = (f"the {type(part).__name__}" for part in (self.loss, self.penalty))
-        if capability is Capability.SMOOTH_PENALTY:
-            return f"{penalty} penalty"
-        if capability is Capability.HINGES:
-            return f"{loss} loss with {penalty} penalty"
-        return f"{loss} loss"
+    def lacks(self, capability: Capability) -> str:
+        """Say in a clause why a capability is not offered."""
+        loss, penalty = type(self.loss).__name__, type(self.penalty).__name__
+        return {
+            Capability.SMOOTH_LOSS: f"the {loss} loss is not smooth",
+            Capability.SMOOTH_PENALTY: f"the {penalty} penalty is not smooth",
+            Capability.LOSS_PROX: f"the {loss} loss has none",
+            Capability.HINGES: f"the loss is {loss} and the penalty {penalty}",
+        }[capability]
 
     @property
     def quadratic(self) -> bool:

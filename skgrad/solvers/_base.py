@@ -176,8 +176,8 @@ class Solver(Parameterized, ABC):
         for need in sorted(self.needs - objective.offers, key=lambda need: need.value):
             able = [s.__name__ for s in _concrete(Solver) if s.needs <= objective.offers]
             raise IncompatibleSolverError(
-                f"{type(self).__name__} needs {need.value}; {objective.describe(need)} does not "
-                f"offer it. Use {', '.join(sorted(able))} or solver='auto'."
+                f"{type(self).__name__} needs {need.value}; {objective.lacks(need)}. Use "
+                f"{', '.join(sorted(able))} or solver='auto'."
             )
 
     @final

@@ -77,7 +77,8 @@ class StochasticSolver(Solver):
 
     stochastic: ClassVar[bool] = True
     first_order: ClassVar[bool] = True
-    acceptable_gap: ClassVar[float] = 1e-3
+    # What a constant rate typically leaves: the iterates go on jumping about the minimum.
+    acceptable_gap: ClassVar[float] = 2e-2
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "learning_rate": [Interval(Real, 0, None, closed="neither"), str, Schedule],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
