@@ -13,7 +13,7 @@ from skgrad._typing import FloatArray
 from skgrad.objective import Capability, Objective
 from skgrad.solvers._base import Run, Solver, State, Status, least_gap, norm
 from skgrad.solvers._cholesky import factorise, solve
-from skgrad.solvers._line_search import Trial, along, backtracking
+from skgrad.solvers._line_search import Trial, along, backtracking, strong_wolfe
 
 # Where the Hessian jumps, the decrement may underestimate the distance to the optimum tenfold.
 DECREMENT_MARGIN = 0.1
@@ -89,7 +89,9 @@ class Newton(Solver):
             return w, replace(state, gap=-0.5 * slope / DECREMENT_MARGIN)
         start = Trial(0.0, state.value, slope, state.gradient, w)
         evaluate = along(objective.value_and_gradient, w, direction)
-        trial = backtracking(evaluate, start, float(self.learning_rate)) if slope < 0 else None
+        # Across jumps of the Hessian a step that merely decreases may be far too short.
+        search = backtracking if objective.continuous_curvature else strong_wolfe
+        trial = search(evaluate, start, float(self.learning_rate)) if slope < 0 else None
         if trial is None:
             # No descent left: the decrement at w itself says how far that is from the minimum.
             gap = least_gap(objective.gradient_gap(w, state.gradient), max(0.0, -0.5 * slope))
