@@ -55,6 +55,8 @@ class CoordinatePenalty:
         A block that all outputs share takes the curvature of the first: they are all alike.
         """
         curvature = self.penalty.curvature(self.coef(w))
+        if isinstance(curvature, float) and curvature == 0.0:
+            return
         p, m, size = self.model.n_features, self.model.row_length, blocks.shape[-1]
         if self.standardization.rotation is None:
             diagonal = np.zeros((self.model.n_outputs, m), dtype=blocks.dtype)

@@ -130,13 +130,17 @@ class Objective:
     @property
     def offers(self) -> frozenset[Capability]:
         """Capabilities that a solver can rely on."""
-        facts = {
-            Capability.SMOOTH_LOSS: self.loss.smooth,
-            Capability.SMOOTH_PENALTY: self.penalty.smooth,
-            Capability.LOSS_PROX: self.loss.has_prox,
-            Capability.HINGES: self.loss.piecewise_linear and self.penalty.l1_strength is not None,
-        }
-        return frozenset(capability for capability, holds in facts.items() if holds)
+        hinges = self.loss.piecewise_linear and self.penalty.l1_strength is not None
+        return frozenset(
+            capability
+            for capability, holds in (
+                (Capability.SMOOTH_LOSS, self.loss.smooth),
+                (Capability.SMOOTH_PENALTY, self.penalty.smooth),
+                (Capability.LOSS_PROX, self.loss.has_prox),
+                (Capability.HINGES, hinges),
+            )
+            if holds
+        )
 
     def lacks(self, capability: Capability) -> str:
         """Say in a clause why a capability is not offered."""

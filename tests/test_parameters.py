@@ -1,0 +1,36 @@
+"""Hyper-parameters: what all objects that have them share."""
+
+import pytest
+from sklearn.utils._param_validation import InvalidParameterError, validate_parameter_constraints
+
+from skgrad import LinearRegression, LinearSVC, LinearSVR, LogisticRegression
+from skgrad.losses import LOSSES, Huber
+from skgrad.penalties import L1, L2, ElasticNet, NonNegative, NoPenalty
+from skgrad.schedules import SCHEDULES
+from skgrad.solvers import SOLVERS, Adam
+
+ESTIMATORS = [LinearRegression, LogisticRegression, LinearSVC, LinearSVR]
+PENALTIES = [L1, L2, ElasticNet, NonNegative, NoPenalty]
+ALL = [*ESTIMATORS, *PENALTIES, *LOSSES.values(), *SCHEDULES.values(), *SOLVERS.values()]
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_defaults_are_valid_and_every_parameter_has_a_constraint(kind):
+    params = kind().get_params(deep=False)
+    constraints = kind._all_constraints()
+    assert constraints.keys() >= params.keys()
+    validate_parameter_constraints(constraints, params, kind.__name__)
+
+
+def test_nested_objects_are_validated():
+    with pytest.raises(InvalidParameterError, match="'beta_1' parameter of Adam"):
+        LinearRegression(solver=Adam(beta_1=2.0)).validate()
+    with pytest.raises(InvalidParameterError, match="'delta' parameter of Huber"):
+        LinearRegression(loss=Huber(delta=-1.0)).validate()
+
+
+def test_a_changed_default_is_validated():
+    adam = Adam()
+    adam.validate()
+    with pytest.raises(InvalidParameterError, match="'epsilon' parameter of Adam"):
+        adam.set_params(epsilon=0.0).validate()
