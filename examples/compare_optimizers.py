@@ -248,7 +248,7 @@ def draw(board, X, y, title, path):
             )
     for axes, x in zip(panels, ["passes over the data", "seconds"], strict=True):
         axes.set(xscale="log", yscale="log", xlabel=x, ylim=(BOTTOM, None))
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_minor_locator(NullLocator())

@@ -13,6 +13,8 @@ MAX_ROUNDS = 100
 GRADIENT_STEPS = 20
 # Curvature given to directions without any, relative to the largest: no division by zero.
 RIDGE = 1e-10
+# The same where the Hessian jumps: what is flat here may curve a little further on.
+RIDGE_AT_JUMPS = 1e-6
 # Dampings of a semismooth Newton step, relative to each coordinate's curvature. A direction with
 # hardly any curvature (a shift of one feature's coefficients in all classes) else makes a step that
 # is far too long, across kinks that the model of the step does not see.
@@ -40,7 +42,7 @@ class QuadraticModel:
         self.H = np.broadcast_to(hessian, (len(w) // size, size, size))
         diagonal = np.einsum("bii->bi", self.H).ravel()
         largest = float(diagonal.max(initial=0.0)) or 1.0
-        self.ridge = RIDGE * largest
+        self.ridge = (RIDGE if objective.continuous_curvature else RIDGE_AT_JUMPS) * largest
         # Steps of Jacobi's method: a coordinate's own curvature.
         self.steps: FloatArray = 1.0 / np.maximum(diagonal, 1e-8 * largest).astype(w.dtype)
         self.offset = objective.nonsmooth_value(w)

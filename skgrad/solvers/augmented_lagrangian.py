@@ -17,6 +17,10 @@ from skgrad.solvers._base import Run, Solver, State, Status
 # Accuracy of the inner minimisation relative to the gap it starts from.
 INNER_ACCURACY = 0.1
 MAX_INNER_ITERATIONS = 200
+# The inner accuracy starts here and is TIGHTENED every time: were it tied to the gap alone, a gap
+# that is large because the inner problem was solved loosely would keep it loose.
+FIRST_ACCURACY = 1e-2
+TIGHTENED = 0.3
 
 
 @dataclass(slots=True)
@@ -26,6 +30,7 @@ class MultiplierState(State):
     multipliers: FloatArray | None = None
     width: float = float("nan")
     narrowest: float = 0.0
+    accuracy: float = FIRST_ACCURACY
     best_gap: float = float("inf")
     n_bad: int = 0
 
@@ -105,7 +110,7 @@ class AugmentedLagrangian(Solver):
         smoothed = objective.smoothed(state.width, state.multipliers)
         inner = self.inner if isinstance(self.inner, Solver) else choose_for_smooth_loss(smoothed)
         relative_gap = state.gap / abs(state.value) if state.value else 1.0
-        accuracy = INNER_ACCURACY * max(run.tol, min(1e-2, relative_gap))
+        accuracy = INNER_ACCURACY * max(run.tol, min(state.accuracy, relative_gap))
         result = inner.run(smoothed, w, tol=accuracy, max_iter=MAX_INNER_ITERATIONS, rng=run.rng)
         multipliers = smoothed.multipliers(result.w)
         value = objective.value(result.w)
@@ -120,7 +125,7 @@ class AugmentedLagrangian(Solver):
             state, value=value, gradient_norm=float(np.linalg.norm(gradient)),
             step_size=state.width, gap=gap, multipliers=multipliers,
             width=max(state.width * shrink, state.narrowest),
-            best_gap=min(gap, state.best_gap), n_bad=n_bad,
+            accuracy=TIGHTENED * state.accuracy, best_gap=min(gap, state.best_gap), n_bad=n_bad,
             status=Status.STALLED if n_bad >= 2 * run.n_iter_no_change else None,
         )  # fmt: skip
 

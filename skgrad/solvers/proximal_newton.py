@@ -15,7 +15,9 @@ from skgrad.solvers._base import Run, Solver, State, Status, least_gap
 from skgrad.solvers._quadratic import QuadraticModel
 
 SUFFICIENT_DECREASE = 1e-4
-MAX_HALVINGS = 40
+# Where the Hessian is nearly singular the model promises the moon: be quick to come down.
+SHRINKAGE = 0.3
+MAX_TRIALS = 40
 # The semismooth Newton steps inside converge in one jump: a tight accuracy costs nothing.
 INNER_ACCURACY = 1e-6
 # Where the Hessian jumps, the model may underestimate the gap by about this factor.
@@ -110,14 +112,14 @@ class ProximalNewton(Solver):
         self, objective: Objective, w: FloatArray, direction: FloatArray, decrease: float,
         state: ProximalNewtonState,
     ) -> tuple[float, FloatArray, float, FloatArray] | None:  # fmt: skip
-        """Halve the step until the decrease is a fraction of what the model promises."""
+        """Shorten the step until the decrease is a fraction of what the model promises."""
         noise = 10 * float(np.finfo(w.dtype).eps) * abs(state.value)
         step = float(self.learning_rate)
-        for _ in range(MAX_HALVINGS):
+        for _ in range(MAX_TRIALS):
             moved = w + step * direction
             value, gradient = objective.value_and_gradient(moved)
             total = value + objective.nonsmooth_value(moved)
             if total <= state.value + SUFFICIENT_DECREASE * step * decrease + noise:
                 return step, moved, value, gradient
-            step *= 0.5
+            step *= SHRINKAGE
         return None
