@@ -93,7 +93,7 @@ DATA = {load.__name__: load for load in (diabetes, breast_cancer, wine, flights)
 def load(name, n_rows):
     X, y = DATA[name]()
     if n_rows is None and name == "flights":
-        n_rows = 50_000
+        n_rows = 10_000
     if n_rows is None or n_rows >= len(X):
         return X, y
     rows = np.sort(np.random.default_rng(0).choice(len(X), n_rows, replace=False))
@@ -278,7 +278,7 @@ def rate_label(row):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", choices=DATA, default="breast_cancer")
-    parser.add_argument("--rows", type=int, help="use so many rows (flights: 50,000)")
+    parser.add_argument("--rows", type=int, help="use so many rows (flights: 10,000)")
     parser.add_argument("--output", type=Path, default=Path("comparison.png"))
     parser.add_argument("--n-jobs", type=int, default=None, help="processes (default: 1)")
     return parser.parse_args()

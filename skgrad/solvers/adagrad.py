@@ -25,7 +25,7 @@ class AdaGrad(StochasticSolver):
     ----------
     learning_rate : float, schedule, name of a schedule or "auto", default="auto"
         Step :math:`\eta`, in units of the (standardised) coefficients. "auto" is half the largest
-        one-dimensional Newton step at the start, halved whenever the loss stops falling.
+        one-dimensional Newton step at the start, raised while the loss falls, then halved.
     batch_size : int or "auto", default="auto"
         Rows per update; see `SGD`.
     epsilon : float, default=1e-10

@@ -27,7 +27,7 @@ class RMSProp(StochasticSolver):
     ----------
     learning_rate : float, schedule, name of a schedule or "auto", default="auto"
         Step :math:`\eta`, in units of the (standardised) coefficients. "auto" is a tenth of the
-        largest one-dimensional Newton step at the start, halved whenever the loss stops falling.
+        largest one-dimensional Newton step at the start, raised while the loss falls, then halved.
     batch_size : int or "auto", default="auto"
         Rows per update; see `SGD`.
     rho : float in [0, 1), default=0.9

@@ -26,7 +26,7 @@ class SGD(StochasticSolver):
     ----------
     learning_rate : float, schedule, name of a schedule or "auto", default="auto"
         Step size :math:`\eta`. "auto" is :math:`(1 - \beta) / L` with the curvature L that batches
-        of this size see, halved whenever the loss stops falling.
+        of this size see, raised while the loss falls and then halved whenever it stops falling.
     batch_size : int or "auto", default="auto"
         Rows per update: 1 is stochastic, n_samples is batch gradient descent; "auto" makes about
         100 updates an epoch with 32 to 1024 rows each.
