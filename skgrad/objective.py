@@ -72,7 +72,8 @@ class Objective:
     sample_weight : array of shape (n_samples, 1) or (n_samples, n_outputs), optional
         Weights, not negative; all one by default.
     total_weight : float, optional
-        S; by default the sum of `sample_weight`.
+        S; by default the sum of `sample_weight`, or n_samples. (With rows held out of a problem
+        that sums instead of averaging, S is still that of all rows.)
     standardization : Standardization, optional
         Coordinates; by default columns are centred and scaled to unit curvature.
 
@@ -107,8 +108,12 @@ class Objective:
         self.passes = 0.0
         self.X = X
         weight = None
+        if total_weight is not None:
+            total = total_weight
+        else:
+            total = float(self.n_samples if sample_weight is None else sample_weight.sum())
+        self._share = 1.0 / total
         if sample_weight is not None:
-            total = float(sample_weight.sum()) if total_weight is None else total_weight
             weight = (sample_weight / total).astype(X.dtype, copy=False)
         self._loss_curvature = typical_curvature(loss, y, weight, model.n_outputs)
         if standardization is None:
@@ -123,7 +128,7 @@ class Objective:
         self.standardization = standardization
         self._penalty = CoordinatePenalty(self.penalty, self.model, standardization)
         A = StandardizedMatrix.build(self.X, standardization, intercept=self.model.fit_intercept)
-        self._rows = RowSum.of(self.X, Batch(A, y, weight, 1.0 / self.n_samples))
+        self._rows = RowSum.of(self.X, Batch(A, y, weight, self._share))
 
     # -- facts that solvers ask for ------------------------------------------------------------
 

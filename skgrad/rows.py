@@ -16,7 +16,7 @@ class Batch(NamedTuple):
     """Some rows of a data set.
 
     ``weight`` holds the weights of the rows divided by the sum of all weights; None means that
-    every row of the data set counts ``share``, which is 1 / n_samples.
+    every row of the data set counts ``share``, 1 / n_samples as a rule.
     """
 
     A: StandardizedMatrix

@@ -19,8 +19,9 @@ from skgrad.penalties import L1, L2, ElasticNet, NonNegative, NoPenalty, Penalty
 class Problem:
     """Validated data in the loss's coding, and the penalty that belongs to them.
 
-    ``sample_weight`` has shape (n_samples, 1) or (n_samples, n_outputs); ``total_weight`` is S of
-    the objective where that is not the plain sum of the weights.
+    ``sample_weight`` has shape (n_samples, 1) or (n_samples, n_outputs). ``total_weight`` is S of
+    the objective where the penalty depends on it (C S), so that it stays when rows are held out;
+    None for the plain sum of the weights.
     """
 
     loss: Loss

@@ -247,7 +247,7 @@ class LinearSVR(LinearRegressor):
         squared = self.loss == "squared_epsilon_insensitive"
         loss = (SquaredEpsilonInsensitive if squared else EpsilonInsensitive)(self.epsilon)
         total = float(len(y) if weight is None else weight.sum())
-        return Problem(loss, L2(1.0 / (self.C * total)), X, y, as_column(weight, X.dtype), 1)
+        return Problem(loss, L2(1.0 / (self.C * total)), X, y, as_column(weight, X.dtype), 1, total)
 
     def _coef_attributes(self, coef: FloatArray, intercept: FloatArray) -> dict[str, Any]:
         return {"coef_": coef[0], "intercept_": intercept if self.fit_intercept else 0.0}

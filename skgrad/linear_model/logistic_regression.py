@@ -175,8 +175,8 @@ class LogisticRegression(LinearClassifier):
         weight = as_column(weight, X.dtype)
         if len(self.classes_) == 2:
             target = codes.astype(X.dtype)[:, None]
-            return Problem(Logistic(), penalty, X, target, weight, 1)
-        return Problem(Multinomial(), penalty, X, codes, weight, len(self.classes_))
+            return Problem(Logistic(), penalty, X, target, weight, 1, total)
+        return Problem(Multinomial(), penalty, X, codes, weight, len(self.classes_), total)
 
     def _coef_attributes(self, coef: FloatArray, intercept: FloatArray) -> dict[str, Any]:
         if len(coef) > 1:
