@@ -20,6 +20,10 @@ from skgrad.objective import Capability, Objective
 ROUNDING = 4.0
 
 
+# Steps along gradients meet the flattest direction rarely: it may be this much flatter still.
+CURVATURE_MARGIN = 10.0
+
+
 class Status(Enum):
     """Outcome of a run; the value is the sentence that users read."""
 
@@ -290,7 +294,7 @@ def first_order_gap(
     bound = objective.gradient_gap(w, gradient)
     if not objective.continuous_curvature and not math.isnan(bound):
         return bound
-    return least_gap(bound, curvature_gap(norm(gradient), curvatures))
+    return least_gap(bound, CURVATURE_MARGIN * curvature_gap(norm(gradient), curvatures))
 
 
 def norm(vector: FloatArray) -> float:
