@@ -50,9 +50,9 @@ _single_thread = _SingleThread()
 def single_threaded_blas(X: Matrix) -> Iterator[None]:
     """Keep BLAS to one thread while a solver works, but for products too small to be shared out.
 
-    Rows are walked in blocks that fit in cache, where a second thread gains little (measured: at
-    most 1.3x); on a busy machine it loses up to tenfold, waiting for its turn in every product. It
-    also makes results independent of the number of threads.
+    Rows are walked in blocks that fit in cache, where a second thread gains little (measured:
+    between nothing and 1.75x for a product); on a busy machine it loses up to tenfold, waiting for
+    its turn in every product. One thread also makes results independent of their number.
     """
     n_samples, n_features = X.shape
     if n_samples * n_features * n_features > THREADED_PRODUCT:
