@@ -92,7 +92,7 @@ class LinearClassifier(LinearClassifierMixin, StreamingEstimator):
         if len(self.classes_) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs samples of at least 2 classes in y, but there is "
-                f"only one class: {self.classes_[0]!r}"
+                f"only one class: {self.classes_.tolist()[0]!r}"
             )
         class_weight = None
         if self.class_weight is not None:
