@@ -158,14 +158,10 @@ class Objective:
         }[capability]
 
     @property
-    def quadratic(self) -> bool:
-        """Whether the Hessian is constant."""
-        return self.loss.quadratic and self.penalty.smooth
-
-    @property
     def flat_directions(self) -> bool:
         """Whether the minimiser may be a whole subspace: least squares with dependent columns."""
-        return self.quadratic and self.penalty.strong_convexity == 0.0
+        unpenalised = self.penalty.smooth and self.penalty.strong_convexity == 0.0
+        return self.loss.quadratic and unpenalised
 
     @property
     def constant_curvature(self) -> bool:

@@ -104,5 +104,5 @@ class Newton(Solver):
         return trial.w, NewtonState(
             trial.value, norm(trial.gradient), trial.step, gap,
             singular=singular, gradient=trial.gradient,
-            factors=factors if objective.quadratic else None,
+            factors=factors if objective.constant_curvature else None,
         )  # fmt: skip

@@ -26,10 +26,9 @@ JUMP_MARGIN = 100.0
 
 @dataclass(slots=True)
 class ProximalNewtonState(State):
-    """Gradient of the smooth part at w and its value; the Hessian if it is constant."""
+    """Gradient of the smooth part at w; the Hessian if it is constant."""
 
     gradient: FloatArray | None = None
-    smooth_value: float = float("nan")
     hessian: FloatArray | None = None
 
 
@@ -78,7 +77,7 @@ class ProximalNewton(Solver):
         """Evaluate the start, moved to where the penalty is finite."""
         value, gradient = objective.value_and_gradient(w)
         total = value + objective.nonsmooth_value(w)
-        return ProximalNewtonState(total, gradient=gradient, smooth_value=value)
+        return ProximalNewtonState(total, gradient=gradient)
 
     def step(
         self, objective: Objective, w: FloatArray, state: ProximalNewtonState, run: Run
@@ -105,7 +104,7 @@ class ProximalNewton(Solver):
         return moved, ProximalNewtonState(
             value + objective.nonsmooth_value(moved), float(np.linalg.norm(mapping)), step,
             least_gap(objective.duality_gap(moved), promised), gradient=gradient,
-            smooth_value=value, hessian=hessian if objective.constant_curvature else None,
+            hessian=hessian if objective.constant_curvature else None,
         )  # fmt: skip
 
     def _search(
