@@ -21,15 +21,18 @@ from skgrad.coordinates import (
     typical_curvature,
 )
 from skgrad.hinges import HingeForm
-from skgrad.linalg import density
+from skgrad.linalg import density, is_small
 from skgrad.losses import Loss, MoreauEnvelope
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
 from skgrad.penalties import Penalty
 from skgrad.rows import Batch, RowSum
+from skgrad.sampling import important_rows
 
 # At the optimum the loss's curvature is about this fraction of its bound: what the penalty's
 # curvature is compared with.
 CURVATURE_AT_OPTIMUM = 0.05
+# The rows of a sample are a copy: at most this share of large data.
+LARGEST_SHARE = 1 / 15
 
 
 class Capability(Enum):
@@ -179,6 +182,21 @@ class Objective:
         return self.n_params if self.loss.coupled else self.model.row_length
 
     @property
+    def row_length(self) -> int:
+        """Number of parameters of one output."""
+        return self.model.row_length
+
+    @property
+    def coupled(self) -> bool:
+        """Whether the outputs of a row interact, so that the Hessian is one block."""
+        return self.loss.coupled
+
+    @property
+    def largest_sample(self) -> int:
+        """Number of rows that `subsample` may copy: all of small data, few of large ones."""
+        return self.n_samples if is_small(self.X) else int(LARGEST_SHARE * self.n_samples)
+
+    @property
     def coordinate_curvature(self) -> float:
         """Typical curvature along a coordinate: all standardised columns have the loss's."""
         return self._loss_curvature
@@ -323,6 +341,26 @@ class Objective:
     def share(self, batch: Batch | None) -> float:
         """Tell which fraction of the rows a batch holds."""
         return 1.0 if batch is None else batch.A.n_samples / self.n_samples
+
+    def subsample(self, n_samples: int) -> Objective:
+        """Estimate the objective by about n_samples of its rows, in the same coordinates.
+
+        Rows that stand out are sure to be among them; see `skgrad.sampling`.
+        """
+        X, batch = important_rows(self.X, self._rows.data, n_samples)
+        A = StandardizedMatrix.build(X, self.standardization, intercept=self.model.fit_intercept)
+        part = copy(self)
+        part.X, part.n_samples, part._rows = X, X.shape[0], RowSum.of(X, batch._replace(A=A))
+        return part
+
+    def hessian_roots(self, w: FloatArray) -> FloatArray:
+        """Compute Z with Z'Z the Hessian of each output's loss, (n_outputs, n_samples, size).
+
+        As large as the data, so for samples of them only; for losses that treat outputs separately.
+        """
+        data = self._rows.data
+        curvature = data.weigh(self.loss.curvature(data.y, self.model.forward(w, data.A)))
+        return np.sqrt(curvature.T)[:, :, None] * data.A.explicit().A
 
     def smoothed(self, width: float, multipliers: FloatArray) -> Objective:
         """Replace the loss by its Moreau envelope at shifted predictions (augmented Lagrangian)."""
