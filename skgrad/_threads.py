@@ -116,9 +116,7 @@ def n_threads() -> int:
     return int(_openmp_effective_n_threads()) if allowed is None else allowed
 
 
-def map_in_order(
-    function: Callable[[Item], Outcome], items: Sequence[Item]
-) -> Iterable[Outcome]:
+def map_in_order(function: Callable[[Item], Outcome], items: Sequence[Item]) -> Iterable[Outcome]:
     """Apply a function to items, in threads, and yield the outcomes in the items' order.
 
     The function has to release the interpreter's lock to gain anything: products, ufuncs and

@@ -16,6 +16,8 @@ from skgrad._typing import FloatArray, IntArray, Matrix
 
 # A block of this many bytes stays in a core's second-level cache (1-2 MB on current processors).
 BLOCK_BYTES = 2 << 20
+# Sparse products wait for the vector's entries, not for the matrix: blocks are tasks for threads.
+SPARSE_BLOCK_BYTES = 4 << 20
 # Up to this density of the non-zeros a sparse Gram product beats densifying one block at a time.
 SPARSE_GRAM_DENSITY = 0.02
 # Arrays of fewer elements are served well enough by numpy: importing numba would cost more.
@@ -54,13 +56,15 @@ def to_array(X: Matrix) -> FloatArray:
     return X if isinstance(X, np.ndarray) else X.toarray()
 
 
-def row_blocks(X: Matrix, size: int = BLOCK_BYTES) -> Iterator[slice]:
+def row_blocks(X: Matrix, size: int | None = None) -> Iterator[slice]:
     """Cut the rows of X into slices of about ``size`` bytes, always at the same places."""
     n_samples = X.shape[0]
     if is_small(X):
         yield slice(0, n_samples)
         return
-    n_bytes = X.nbytes if isinstance(X, np.ndarray) else X.data.nbytes + X.indices.nbytes
+    dense = isinstance(X, np.ndarray)
+    size = size or (BLOCK_BYTES if dense else SPARSE_BLOCK_BYTES)
+    n_bytes = X.nbytes if dense else X.data.nbytes + X.indices.nbytes
     n_rows = max(1, n_samples * size // max(n_bytes, 1))
     for start in range(0, n_samples, n_rows):
         yield slice(start, min(start + n_rows, n_samples))
@@ -123,6 +127,36 @@ def rmatmul(X: Matrix, R: FloatArray, *, compiled: bool = False) -> FloatArray:
 
         csr.rmatvec(X.data, X.indices, X.indptr, vector, out[0])
     return out
+
+
+def sums_to_finite(X: FloatArray) -> bool:
+    """Tell whether the sum of all entries is finite; if so, every entry is."""
+    if X.size < COMPILED_SIZE:
+        return bool(np.isfinite(X.sum()))
+    blocks = list(row_blocks(X, MOMENT_BYTES))
+    return all(np.isfinite(total) for total in map_in_order(lambda rows: X[rows].sum(), blocks))
+
+
+def weighted_squares(X: Matrix, weights: FloatArray, center: FloatArray) -> FloatArray:
+    """Compute sum_i weights_i (x_ij - center_j)^2 for each column, in one pass.
+
+    Columns far from zero lose digits here, unlike in `column_moments`.
+    """
+    if isinstance(X, np.ndarray):
+        return weights @ np.square(X - center)
+    if is_compiled(X):
+        from skgrad._kernels import csr
+
+        squares = np.zeros(X.shape[1])
+        csr.squared_rmatvec(X.data, X.indices, X.indptr, weights, squares)
+    else:
+        squared = X.copy()
+        squared.data = X.data**2
+        squares = weights @ squared
+    if center.any():
+        squares += center * (float(weights.sum()) * center - 2.0 * (weights @ X))
+        np.maximum(squares, 0.0, out=squares)
+    return squares
 
 
 def gram(X: Matrix, weights: FloatArray | None, center: FloatArray) -> FloatArray:
@@ -244,6 +278,13 @@ def squared_row_norms(X: Matrix, center: FloatArray, scale: FloatArray) -> Float
     """Compute |(x_i - center) * scale|^2 for each row, in float64."""
     if isinstance(X, np.ndarray):
         return _dense_row_norms(X, center, scale)
+    if is_compiled(X):
+        from skgrad._kernels import csr
+
+        norms = np.empty(X.shape[0])
+        offset = float(np.sum((center * scale) ** 2, dtype=np.float64))
+        csr.squared_norms(X.data, X.indices, X.indptr, center, scale, offset, norms)
+        return norms
     squares = X.copy()
     squares.data = X.data.astype(np.float64) ** 2
     shift = center * scale**2

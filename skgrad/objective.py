@@ -11,6 +11,7 @@ import numpy as np
 
 from skgrad import gaps
 from skgrad._typing import Array, FloatArray, Matrix
+from skgrad.certificates import certified_gap
 from skgrad.coordinate_penalty import CoordinatePenalty
 from skgrad.coordinates import (
     LARGEST_ROTATION,
@@ -305,6 +306,14 @@ class Objective:
             self._penalty.add_curvature(w, blocks)
         return blocks
 
+    def hessian_diagonal(self, w: FloatArray) -> FloatArray:
+        """Compute the diagonal of the smooth part's Hessian; for losses with separate outputs."""
+        self.passes += 1.0
+        diagonal: FloatArray = self._rows.reduce(self._hessian_diagonal, w)
+        if self.penalty.smooth:
+            self._penalty.add_diagonal(w, diagonal)
+        return diagonal
+
     def hess_vec(self, w: FloatArray, v: FloatArray) -> FloatArray:
         """Compute the product of the smooth part's Hessian with v."""
         self.passes += 1.0
@@ -329,6 +338,16 @@ class Objective:
             self._rows.data, self.model, self.loss, self.penalty, self.standardization, w,
             multipliers,
         )  # fmt: skip
+
+    def certified_gap(self, w: FloatArray, multipliers: FloatArray | None = None) -> float:
+        """Compute an upper bound of F(w) - min F, NaN if there is none; see `skgrad.certificates`.
+
+        Dual variables, one per row and output, are needed for losses with kinks only.
+        """
+        self.passes += 1.0
+        return certified_gap(
+            self._rows, self.model, self.loss, self.penalty, self.standardization, w, multipliers
+        )
 
     # -- other views of the same data ---------------------------------------------------------
 
@@ -400,6 +419,11 @@ class Objective:
             return self.model.hessian(block.A, None) * block.share
         curvature = self.loss.curvature(block.y, self.model.forward(w, block.A))
         return self.model.hessian(block.A, block.weigh(curvature))
+
+    def _hessian_diagonal(self, block: Batch, w: FloatArray) -> FloatArray:
+        curvature = self.loss.curvature(block.y, self.model.forward(w, block.A))
+        columns = block.weigh(curvature).T
+        return np.concatenate([block.A.weighted_squares(column) for column in columns])
 
     def _hess_vec(self, block: Batch, w: FloatArray, v: FloatArray) -> FloatArray:
         raw, direction = self.model.forward(w, block.A), self.model.forward(v, block.A)

@@ -35,6 +35,7 @@ FLOORS = {
     "coordinate_penalty": 1.5,
     "coordinates": 1.5,
     "gaps": 1.5,
+    "certificates": 1.5,
     "objective": 2,
     "distributed": 2,
     "solvers": 3,

@@ -17,7 +17,7 @@ from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.linear_model._stream import StreamingEstimator
 
 # Rows that are looked at first for labels.
-FIRST_LABELS = 2000
+LABEL_ROWS = 2000
 
 
 class LinearClassifier(LinearClassifierMixin, StreamingEstimator):
@@ -118,11 +118,11 @@ class LinearClassifier(LinearClassifierMixin, StreamingEstimator):
 def encode_labels(y: Array) -> tuple[Array, IntArray]:
     """Find the distinct labels, sorted, and the position of each sample's label among them.
 
-    `numpy.unique` sorts all of y, which for many rows takes longer than a pass over X. The first
-    rows nearly always show all labels; if not, it does sort.
+    `numpy.unique` sorts all of y, which for many rows takes longer than a pass over X. Some rows
+    nearly always show all labels; if not, it does sort.
     """
-    if len(y) > 4 * FIRST_LABELS:
-        classes = np.unique(y[:FIRST_LABELS])
+    if len(y) > 4 * LABEL_ROWS:
+        classes = np.unique(y[:: len(y) // LABEL_ROWS])
         codes, known = look_up(classes, y)
         if known.all():
             return classes, codes

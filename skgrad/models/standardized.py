@@ -17,6 +17,7 @@ from skgrad.linalg import (
     squared_row_norms,
     take_rows,
     to_array,
+    weighted_squares,
 )
 from skgrad.models.standardization import Standardization
 
@@ -53,6 +54,10 @@ class StandardizedMatrix(ABC):
         """Compute A' diag(weights) A."""
 
     @abstractmethod
+    def weighted_squares(self, weights: FloatArray) -> FloatArray:
+        """Compute the diagonal of `gram`; without a rotation."""
+
+    @abstractmethod
     def squared_row_norms(self) -> FloatArray:
         """Compute the squared norm of each row."""
 
@@ -79,9 +84,7 @@ class Explicit(StandardizedMatrix):
         self.A, self.n_samples, self.dtype = A, len(A), A.dtype
 
     @classmethod
-    def build(
-        cls, X: Matrix, standardization: Standardization, *, intercept: bool
-    ) -> Explicit:
+    def build(cls, X: Matrix, standardization: Standardization, *, intercept: bool) -> Explicit:
         """Centre and scale a copy of X."""
         n_samples, n_features = X.shape
         A = np.empty((n_samples, n_features + intercept), dtype=X.dtype)
@@ -106,6 +109,9 @@ class Explicit(StandardizedMatrix):
         if weights.shape[1] > 1 and weights.shape[1] * self.A.size > self.LARGEST_BATCH:
             return super().grams(weights)
         return (self.A.T * weights.T[:, None, :]) @ self.A
+
+    def weighted_squares(self, weights: FloatArray) -> FloatArray:
+        return weights @ np.square(self.A)
 
     def squared_row_norms(self) -> FloatArray:
         return np.einsum("ij,ij->i", self.A, self.A)
@@ -153,10 +159,17 @@ class Implicit(StandardizedMatrix):
             block[p, :] = block[:, p] = border[0]
         return block
 
+    def weighted_squares(self, weights: FloatArray) -> FloatArray:
+        squares = weighted_squares(self.X, weights, self.standardization.center)
+        squares = squares * self.standardization.scale**2
+        return np.append(squares, weights.sum()) if self.intercept else squares
+
     def squared_row_norms(self) -> FloatArray:
         if self.standardization.rotation is not None:
             chunks = [slice(k, k + 1000) for k in range(0, self.n_samples, 1000)]
-            return np.concatenate([self.take(rows).explicit().squared_row_norms() for rows in chunks])
+            return np.concatenate(
+                [self.take(rows).explicit().squared_row_norms() for rows in chunks]
+            )
         center, scale = self.standardization.center, self.standardization.scale
         return squared_row_norms(self.X, center, scale) + self.intercept
 

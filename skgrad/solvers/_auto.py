@@ -33,15 +33,15 @@ def newton_pays(objective: Objective) -> bool:
 def sample_pays(objective: Objective) -> bool:
     """Tell whether a sample of the rows says enough of the Hessian, and the data are large.
 
-    Either there are many rows per parameter, or the columns are dense and treated one output at a
-    time: then the dominant directions of a small sample serve.
+    Either there are many rows per parameter, or the outputs are separate: then the dominant
+    directions of a small sample serve, or for sparse data the diagonal.
     """
     n, size, density = objective.n_samples, objective.block_size, objective.density
     if n * objective.row_length * density < LARGE:
         return False
     if n >= ROWS_FOR_SAMPLE * size and size <= LARGEST_FACTOR:
         return True
-    return density == 1.0 and not objective.coupled and size > LARGEST_NEWTON_BLOCK
+    return not objective.coupled and size > LARGEST_NEWTON_BLOCK
 
 
 def choose_for_smooth_loss(objective: Objective) -> Solver:
