@@ -62,9 +62,10 @@ def row_blocks(X: Matrix, size: int | None = None) -> Iterator[slice]:
     if is_small(X):
         yield slice(0, n_samples)
         return
-    dense = isinstance(X, np.ndarray)
-    size = size or (BLOCK_BYTES if dense else SPARSE_BLOCK_BYTES)
-    n_bytes = X.nbytes if dense else X.data.nbytes + X.indices.nbytes
+    if isinstance(X, np.ndarray):
+        n_bytes, size = X.nbytes, size or BLOCK_BYTES
+    else:
+        n_bytes, size = X.data.nbytes + X.indices.nbytes, size or SPARSE_BLOCK_BYTES
     n_rows = max(1, n_samples * size // max(n_bytes, 1))
     for start in range(0, n_samples, n_rows):
         yield slice(start, min(start + n_rows, n_samples))
@@ -244,7 +245,10 @@ def _compiled_moments(
         return found
 
     total = float(n_samples) if sample_weight is None else float(weight.sum())
-    first, second = sum(map_in_order(sums, list(row_blocks(X, MOMENT_BYTES)))) / total
+    totals = np.zeros((2, n_features))
+    for found in map_in_order(sums, list(row_blocks(X, MOMENT_BYTES))):
+        totals += found
+    first, second = totals / total
     return (shift + first, second - first**2) if centered else (shift, second)
 
 

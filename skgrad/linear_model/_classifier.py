@@ -29,6 +29,8 @@ class LinearClassifier(LinearClassifierMixin, StreamingEstimator):
         "class_weight": [StrOptions({"balanced"}), dict, None],
     }
 
+    classes_: Array
+
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Make one pass over a chunk of data, continuing where the last call ended.

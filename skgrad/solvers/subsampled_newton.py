@@ -59,8 +59,8 @@ class SubsampledNewton(Solver):
     .. math:: w_{t+1} = w_t - \eta_t H_t \nabla F(w_t), \qquad
               H_0 = \left(\nabla^2 F_{sample}(w_0)\right)^{-1}
 
-    The start :math:`w_0` minimises the objective on the sample; gradients and values are exact. With
-    m rows in the sample for p parameters, an iteration reduces the distance to the minimum by a
+    The start :math:`w_0` minimises the objective on the sample; gradients and values are exact.
+    With m rows in the sample for p parameters, an iteration reduces the distance to the minimum by a
     factor of about :math:`\sqrt{p / m}`, whatever the scales and correlations of the columns, and
     costs one pass over the data: three to six iterations do. Rows are drawn with a preference for
     those that stand out, so that rare categories are represented. Where there are too few rows for
@@ -117,7 +117,8 @@ class SubsampledNewton(Solver):
         size = objective.block_size
         n_rows = min(self.rows_per_parameter * size, objective.largest_sample)
         sample = objective.subsample(n_rows)
-        start, preconditioner = w, None
+        start = w
+        preconditioner: Preconditioner
         if n_rows >= FEWEST_ROWS * size and size <= LARGEST_FACTOR:
             start = _minimise_in_two_stages(sample, w, run)
             preconditioner = CholeskyPreconditioner(sample, start)
