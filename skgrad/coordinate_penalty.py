@@ -38,7 +38,10 @@ class CoordinatePenalty:
         if self.penalty.l1_strength == 0.0 and self.standardization.rotation is None:
             scale = self.standardization.scale
             ridge = np.zeros(self.model.n_params, dtype=scale.dtype)
-            self.model.coef(ridge)[...] = self.penalty.strong_convexity * scale**2
+            # Coefficients of constant columns are zero whatever their coordinates, which stay at
+            # zero: with some curvature they don't make the Hessian singular.
+            diagonal = np.where(scale == 0.0, 1.0, self.penalty.strong_convexity * scale**2)
+            self.model.coef(ridge)[...] = diagonal
         object.__setattr__(self, "ridge", ridge)
 
     def coef(self, w: FloatArray) -> FloatArray:

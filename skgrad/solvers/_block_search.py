@@ -16,6 +16,8 @@ from skgrad._typing import FloatArray
 SLOPE_ACCURACY = 0.1
 # Blocks whose slopes are below this fraction of the sum's have converged for now.
 NEGLIGIBLE = 0.01
+# After this many evaluations any decrease will do: ten classes rarely agree on when to stop.
+ENOUGH_TRIALS = 4
 MAX_TRIALS = 30
 
 
@@ -39,16 +41,19 @@ class _Bracket:
 
     def narrowed(self, step: float, slope: float) -> float:
         """Take in the slope at a step; return the next step to try, by the secant rule."""
+        slope = slope if slope == slope else math.inf  # overflow lies beyond the minimum
+        flat = slope > 0.5 * self.high_slope
         if slope < 0.0:
             self.low, self.low_slope = step, slope
-        else:  # NaN too: overflow lies beyond the minimum
-            self.high, self.high_slope = step, slope if slope == slope else math.inf
+        else:
+            self.high, self.high_slope = step, slope
         if math.isinf(self.high):
             rise = self.low_slope - self.start_slope
             ahead = -self.start_slope / rise if rise > 0.0 else math.inf
             return step * min(max(ahead, 1.5), 4.0)
         width = self.high - self.low
-        share = -self.low_slope / (self.high_slope - self.low_slope)
+        # Where the slope hardly changed (far out on a linear tail) the secant creeps.
+        share = 0.0 if flat else -self.low_slope / (self.high_slope - self.low_slope)
         return self.low + width * min(max(share, 0.1), 0.9)
 
 
@@ -92,7 +97,7 @@ def search_blocks(
     brackets = [_Bracket(s) for s in start]
     steps = [first] * n_blocks
     best: Landing | None = None
-    for _ in range(MAX_TRIALS):
+    for n_trials in range(1, MAX_TRIALS + 1):
         moved = _moved(w, along, steps)
         reached, slope = function(moved)
         now = _slopes(slope, along)
@@ -106,7 +111,7 @@ def search_blocks(
             if not (good and (falls or s <= 0.0)):
                 steps[k] = brackets[k].narrowed(steps[k], s)
                 settled = False
-        if settled:
+        if settled or (n_trials >= ENOUGH_TRIALS and best is not None):
             break
     return best
 
