@@ -35,7 +35,8 @@ class CoordinatePenalty:
     def __post_init__(self) -> None:
         """Square the factors once."""
         ridge: FloatArray | None = None
-        if self.penalty.l1_strength == 0.0 and self.standardization.rotation is None:
+        quadratic = self.penalty.smooth and self.penalty.l1_strength == 0.0
+        if quadratic and self.standardization.rotation is None:
             scale = self.standardization.scale
             ridge = np.zeros(self.model.n_params, dtype=scale.dtype)
             # Coefficients of constant columns are zero whatever their coordinates, which stay at

@@ -86,6 +86,8 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             problem = self._problem(X, y, sample_weight, first=True)
             rng = self._rng() if self.early_stopping else None
             problem, held_out = self._hold_out(problem, rng)
+            if isinstance(self.solver, str) and self.solver == "auto":
+                problem = problem.compressed(fit_intercept=self.fit_intercept)
             objective = problem.objective(fit_intercept=self.fit_intercept)
             solver = self._resolve_solver(objective)
             objective = objective.decorrelated() if solver.first_order else objective
@@ -102,7 +104,8 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
                 )  # fmt: skip
                 w = result.w if stopping is None or stopping.best_w is None else stopping.best_w
                 wide = objective.n_samples <= objective.model.n_features
-                if objective.flat_directions and (wide or result.state.singular):
+                flat = objective.flat_directions and objective.row_space is None
+                if flat and (wide or result.state.singular):
                     w = objective.shortest(w)
                 self._store(objective, w, result, solver)
                 if stopping is not None:
@@ -189,7 +192,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
 
     def _fitted_params(self, objective: Objective) -> FloatArray | None:
         """Map coef_ and intercept_ to the objective's coordinates; None if shapes changed."""
-        model = objective.model
+        model = objective.user_model
         coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
         if coef.size != model.n_outputs * model.n_features:
             return None
@@ -250,7 +253,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
 
     def _attributes(self, objective: Objective, w: FloatArray) -> dict[str, Any]:
         """Compute the fitted attributes that predictions need from a solver's parameters."""
-        user, model = objective.to_user(w), objective.model
+        user, model = objective.to_user(w), objective.user_model
         intercept = model.intercept(user) if model.fit_intercept else np.zeros(model.n_outputs)
         coef = model.coef(user).copy()
         return self._coef_attributes(coef, intercept.astype(coef.dtype, copy=False))
