@@ -156,9 +156,16 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
         self, X: Any, y: Any, sample_weight: Any, *, first: bool, **options: Any
     ) -> tuple[Matrix, Array, FloatArray | None]:
         """Check X, y and weights; drop the rows of weight zero."""
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=first, **options
-        )
+        if first and _is_plain(X, y):
+            # What validation would do, at a third of a small fit's time: half of its 90
+            # microseconds find out that an array is not a data frame of some library.
+            vars(self).pop("feature_names_in_", None)
+            self.n_features_in_ = X.shape[1]
+        else:
+            X, y = validate_data(
+                self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=first,
+                **options,
+            )  # fmt: skip
         if sparse.issparse(X):
             X = sparse.csr_array(X)
         if sample_weight is None:
@@ -274,6 +281,19 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             f"iterations: {result.status.value}. {distance} Raise max_iter "
             f"(now {self.max_iter}), change the learning rate, or use solver='auto'."
         )
+
+
+def _is_plain(X: Any, y: Any) -> bool:
+    """Tell whether X and y are arrays that scikit-learn's validation returns as they are."""
+    if type(X) is not np.ndarray or type(y) is not np.ndarray:
+        return False
+    floats = X.dtype in (np.float64, np.float32) and y.dtype.kind in "fiub"
+    shapes = X.ndim == 2 and y.ndim == 1 and len(X) == len(y) and X.size > 0
+    if not (floats and shapes):
+        return False
+    # Finite sums have finite terms; sums that overflow are left to the slower test.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(X.sum()) and np.isfinite(y.sum()))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skgrad._threads import single_threaded_blas
 from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.linalg import is_small, take_rows
 from skgrad.losses import Loss
@@ -50,7 +51,8 @@ class Problem:
         if not quadratic or n_features <= n_samples or not is_small(self.X):
             return self
         ridge = n_samples * self.penalty.strong_convexity
-        row_space = RowSpace(self.X, centered=fit_intercept, ridge=ridge)
+        with single_threaded_blas(self.X):
+            row_space = RowSpace(self.X, centered=fit_intercept, ridge=ridge)
         return replace(self, X=row_space.rows, row_space=row_space)
 
     def objective(

@@ -81,10 +81,15 @@ class Explicit(StandardizedMatrix):
     ) -> StandardizedMatrix:
         """Centre and scale a copy of X."""
         n_samples, n_features = X.shape
-        A = np.empty((n_samples, n_features + intercept), dtype=X.dtype)
+        # In Fortran order: products with few columns are twice as fast, and so is this (5000 x 10:
+        # product 9 -> 4, weighted Gram 58 -> 28, build 100 -> 46 microseconds).
+        A = np.empty((n_samples, n_features + intercept), dtype=X.dtype, order="F")
         Z = A[:, :n_features]
         np.subtract(to_array(X), standardization.center, out=Z)
-        A[:, :n_features] = standardization.pull(Z)
+        if standardization.rotation is None:
+            Z *= standardization.scale
+        else:
+            Z[...] = standardization.pull(Z)
         A[:, n_features:] = 1.0
         return cls(A)
 
@@ -106,7 +111,7 @@ class Explicit(StandardizedMatrix):
         return np.einsum("ij,ij->i", self.A, self.A)
 
     def take(self, rows: Any) -> Explicit:
-        return Explicit(self.A[rows] if isinstance(rows, slice) else self.A.take(rows, axis=0))
+        return Explicit(self.A[rows])
 
 
 class Implicit(StandardizedMatrix):

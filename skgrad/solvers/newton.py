@@ -21,10 +21,11 @@ DECREMENT_MARGIN = 0.1
 
 @dataclass(slots=True)
 class NewtonState(State):
-    """Gradient at w, and the factors of a constant Hessian once they are known."""
+    """Gradient at w; the factors of a constant Hessian, and Newton's next step with them."""
 
     gradient: FloatArray | None = None
     factors: FloatArray | None = None
+    correction: FloatArray | None = None
 
 
 class Newton(Solver):
@@ -98,15 +99,25 @@ class Newton(Solver):
             gap = least_gap(objective.gradient_gap(w, state.gradient), max(0.0, -0.5 * slope))
             return w, replace(state, gap=gap, status=Status.PRECISION)
         gap = objective.gradient_gap(found.w, found.gradient)
+        constant, correction = objective.constant_curvature, None
         if objective.continuous_curvature:
             # The decrement with the previous Hessian is exact for quadratics, and nearly so close
             # to the optimum. It saves a factorisation just to learn that the run is over.
-            gap = least_gap(gap, 0.5 * float(found.gradient @ solve(factors, found.gradient)))
+            correction = -solve(factors, found.gradient)
+            gap = least_gap(gap, max(0.0, -0.5 * float(found.gradient @ correction)))
         return found.w, NewtonState(
             found.value, norm(found.gradient), found.step, gap,
             singular=singular, gradient=found.gradient,
-            factors=factors if objective.constant_curvature else None,
+            factors=factors if constant else None, correction=correction if constant else None,
         )  # fmt: skip
+
+    def finish(
+        self, objective: Objective, w: FloatArray, state: NewtonState
+    ) -> tuple[FloatArray, State]:
+        """Refine the solution of a linear system once: its residual and next step are known."""
+        if state.correction is None or state.singular or state.step_size != 1.0:
+            return w, state
+        return w + state.correction, replace(state, correction=None)
 
 
 def _no_progress(state: NewtonState, found: Landing) -> bool:
