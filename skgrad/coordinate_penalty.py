@@ -41,8 +41,8 @@ class CoordinatePenalty:
             ridge = np.zeros(self.model.n_params, dtype=scale.dtype)
             # Coefficients of constant columns are zero whatever their coordinates, which stay at
             # zero: with some curvature they don't make the Hessian singular.
-            diagonal = np.where(scale == 0.0, 1.0, self.penalty.strong_convexity * scale**2)
-            self.model.coef(ridge)[...] = diagonal
+            curvature = self.penalty.strong_convexity * scale**2
+            self.model.coef(ridge)[...] = np.where(scale == 0.0, 1.0, curvature)
         object.__setattr__(self, "ridge", ridge)
 
     def coef(self, w: FloatArray) -> FloatArray:
@@ -58,12 +58,12 @@ class CoordinatePenalty:
     def add_to(self, w: FloatArray, gradient: FloatArray) -> float:
         """Add the gradient of a smooth penalty in place; return its value."""
         if self.ridge is not None:
-            slope = self.ridge * w
+            slope: FloatArray = self.ridge * w
             gradient += slope
             return _half_product(w, slope)
         coef = self.coef(w)
-        slope = self.standardization.pull(self.penalty.gradient(coef))
-        self.model.coef(gradient)[...] += slope
+        pulled = self.standardization.pull(self.penalty.gradient(coef))
+        self.model.coef(gradient)[...] += pulled
         return self.penalty.value(coef)
 
     def add_product(self, w: FloatArray, v: FloatArray, product: FloatArray) -> None:

@@ -159,7 +159,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
         if first and _is_plain(X, y):
             # What validation would do, at a third of a small fit's time: half of its 90
             # microseconds find out that an array is not a data frame of some library.
-            vars(self).pop("feature_names_in_", None)
+            self.__dict__.pop("feature_names_in_", None)
             self.n_features_in_ = X.shape[1]
         else:
             X, y = validate_data(
