@@ -10,13 +10,20 @@ from collections.abc import Iterator
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse import csr_array, csr_matrix
 
 from skgrad._typing import FloatArray, IntArray, Matrix
 
 # A block of this many bytes stays in a core's second-level cache (1-2 MB on current processors).
 BLOCK_BYTES = 2 << 20
-# Up to this density of the non-zeros a sparse Gram product beats densifying one block at a time.
+# Up to this density of the non-zeros a sparse Gram product beats densifying one block at a time:
+# scipy's, and a compiled loop over the pairs in a row.
 SPARSE_GRAM_DENSITY = 0.02
+COMPILED_GRAM_DENSITY = 0.15
+# Above this share of the second moment the one-pass formula keeps 13 digits of a variance.
+ONE_PASS = 1e-3
+# Loops over fewer entries are not worth importing a compiler for.
+COMPILED_SIZE = 1_000_000
 
 
 def is_small(X: Matrix) -> bool:
@@ -64,6 +71,33 @@ def take_rows(X: Matrix, rows: slice | IntArray) -> Matrix:
     return view
 
 
+def take_columns(X: Matrix, columns: IntArray) -> Matrix:
+    """Copy columns, given in ascending order."""
+    if isinstance(X, np.ndarray):
+        return X.take(columns, axis=1)
+    if X.nnz < COMPILED_SIZE:
+        return X[:, columns]
+    from skgrad._kernels.columns import count_selected, gather_selected
+
+    position = np.full(X.shape[1], -1, dtype=X.indices.dtype)
+    position[columns] = np.arange(len(columns), dtype=position.dtype)
+    indptr = np.empty_like(X.indptr)
+    count_selected(X.indices, X.indptr, position, indptr)
+    taken = type(X)((X.shape[0], len(columns)), dtype=X.dtype)
+    taken.data = np.empty(indptr[-1], dtype=X.dtype)
+    taken.indices, taken.indptr = np.empty(indptr[-1], dtype=X.indices.dtype), indptr
+    gather_selected(X.data, X.indices, X.indptr, position, taken.data, taken.indices)
+    return taken
+
+
+def stored_entries(X: Matrix, columns: IntArray) -> float:
+    """Compute the share of the stored entries that lie in these columns."""
+    if isinstance(X, np.ndarray):
+        return len(columns) / X.shape[1]
+    counts = np.bincount(X.indices, minlength=X.shape[1])
+    return float(counts[columns].sum()) / max(X.nnz, 1)
+
+
 def matmul(X: Matrix, coef: FloatArray) -> FloatArray:
     """Compute X @ coef.T, shape (n_samples, n_outputs)."""
     return X @ coef.T
@@ -84,7 +118,10 @@ def gram(X: Matrix, weights: FloatArray | None, center: FloatArray) -> FloatArra
     """
     if isinstance(X, np.ndarray):
         return _dense_gram(X, weights, center)
-    if X.nnz > SPARSE_GRAM_DENSITY * X.shape[0] * X.shape[1]:
+    size = X.shape[0] * X.shape[1]
+    if size >= COMPILED_SIZE and X.nnz <= COMPILED_GRAM_DENSITY * size:
+        return _compiled_gram(X, weights, center)
+    if X.nnz > SPARSE_GRAM_DENSITY * size:
         total: FloatArray = np.zeros((X.shape[1], X.shape[1]), dtype=X.dtype)
         n_rows = max(1, BLOCK_BYTES // (X.shape[1] * X.dtype.itemsize))
         for start in range(0, X.shape[0], n_rows):
@@ -109,6 +146,23 @@ def _dense_gram(X: FloatArray, weights: FloatArray | None, center: FloatArray) -
 def _sparse_gram(X: Matrix, weights: FloatArray | None, center: FloatArray) -> FloatArray:
     weights = np.ones(X.shape[0], dtype=X.dtype) if weights is None else weights
     product = (X.T @ (sparse.diags_array(weights) @ X)).toarray()
+    return _recenter(product, X, weights, center)
+
+
+def _compiled_gram(
+    X: csr_array | csr_matrix, weights: FloatArray | None, center: FloatArray
+) -> FloatArray:
+    from skgrad._kernels.columns import add_gram
+
+    weights = np.ones(X.shape[0], dtype=X.dtype) if weights is None else weights
+    half = np.zeros((X.shape[1], X.shape[1]))
+    add_gram(X.data, X.indices, X.indptr, weights, half)
+    return _recenter((half + half.T).astype(X.dtype, copy=False), X, weights, center)
+
+
+def _recenter(
+    product: FloatArray, X: Matrix, weights: FloatArray, center: FloatArray
+) -> FloatArray:
     if center.any():
         cross = np.outer(center, weights @ X)
         product += weights.sum() * np.outer(center, center) - cross - cross.T
@@ -123,43 +177,71 @@ def column_moments(
     With ``centered=False`` the mean is taken as zero, so that the second moment is returned. Two
     passes: the one-pass formula E[x^2] - E[x]^2 loses every digit for columns far from zero.
     """
+    if not isinstance(X, np.ndarray):
+        return _sparse_moments(X, sample_weight, centered=centered)
     n_samples, n_features = X.shape
     total = float(n_samples) if sample_weight is None else float(sample_weight.sum())
     mean = np.zeros(n_features)
     if centered:
         for rows in row_blocks(X):
-            mean += _weighted_sum(take_rows(X, rows), sample_weight, rows)
+            mean += _weighted_sum(X[rows], sample_weight, rows)
         mean /= total
     variance = np.zeros(n_features)
     for rows in row_blocks(X):
-        variance += _squared_deviation(take_rows(X, rows), sample_weight, rows, mean)
+        variance += _squared_deviation(X[rows], sample_weight, rows, mean)
     return mean, variance / total
 
 
-def _weighted_sum(X: Matrix, sample_weight: FloatArray | None, rows: slice) -> FloatArray:
+def _weighted_sum(X: FloatArray, sample_weight: FloatArray | None, rows: slice) -> FloatArray:
     if sample_weight is not None:
         return np.asarray(sample_weight[rows] @ X)
-    if isinstance(X, np.ndarray):
-        total: FloatArray = np.add.reduce(X, axis=0, dtype=np.float64)
-        return total
-    return np.asarray(X.sum(axis=0, dtype=np.float64)).ravel()
+    total: FloatArray = np.add.reduce(X, axis=0, dtype=np.float64)
+    return total
 
 
 def _squared_deviation(
-    X: Matrix, sample_weight: FloatArray | None, rows: slice, mean: FloatArray
+    X: FloatArray, sample_weight: FloatArray | None, rows: slice, mean: FloatArray
 ) -> FloatArray:
-    if isinstance(X, np.ndarray):
-        Z = X - mean
-        if sample_weight is None:
-            return np.asarray(np.einsum("ij,ij->j", Z, Z))
-        return sample_weight[rows] @ np.square(Z, out=Z)
-    weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight[rows]
-    stored = X.copy()
-    stored.data = (X.data - mean[X.indices]) ** 2
-    presence = X.copy()
-    presence.data = np.ones_like(X.data)
-    # The zeros that are not stored deviate by the mean itself.
-    return weights @ stored + (weights.sum() - weights @ presence) * mean**2
+    Z = X - mean if mean.any() else X
+    if sample_weight is None:
+        return np.asarray(np.einsum("ij,ij->j", Z, Z, dtype=np.float64))
+    return sample_weight[rows] @ np.square(Z)
+
+
+def _sparse_moments(
+    X: csr_array | csr_matrix, sample_weight: FloatArray | None, *, centered: bool
+) -> tuple[FloatArray, FloatArray]:
+    weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight
+    total, mean = float(weights.sum()), np.zeros(X.shape[1])
+    sums, squares, presence = _column_sums(X, weights, mean)
+    if not centered:
+        return mean, squares / total
+    mean = sums / total
+    variance = squares / total - mean**2
+    if (variance < ONE_PASS * squares / total).any():
+        _, squares, presence = _column_sums(X, weights, mean)
+        # The zeros that are not stored deviate by the mean itself.
+        variance = (squares + (total - presence) * mean**2) / total
+    return mean, variance
+
+
+def _column_sums(
+    X: csr_array | csr_matrix, weights: FloatArray, center: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Sum weighted deviations from the centre, squares of them, and weights, of stored entries."""
+    if X.nnz >= COMPILED_SIZE:
+        from skgrad._kernels.columns import column_sums
+
+        totals = np.zeros((3, X.shape[1]))
+        column_sums(X.data, X.indices, X.indptr, weights, center, *totals)
+        return totals[0], totals[1], totals[2]
+    deviation = X.data - center[X.indices]
+    weight = np.repeat(weights, np.diff(X.indptr))
+    totals = [
+        np.bincount(X.indices, weights=terms, minlength=X.shape[1]).astype(np.float64, copy=False)
+        for terms in (weight * deviation, weight * deviation**2, weight)
+    ]
+    return totals[0], totals[1], totals[2]
 
 
 def squared_row_norms(X: Matrix, center: FloatArray, scale: FloatArray) -> FloatArray:

@@ -23,7 +23,7 @@ FLOORS = {
     "_typing": -1,  # names of types, used everywhere
     "_parameters": -1,  # hyper-parameters, likewise
     "linalg": 0,
-    "_kernels": 0,
+    "_kernels": -0.5,  # imported by linalg
     "losses": 1,
     "penalties": 1,
     "schedules": 1,
@@ -33,7 +33,8 @@ FLOORS = {
     "hinges": 1.5,
     "coordinate_penalty": 1.5,
     "coordinates": 1.5,
-    "gaps": 1.5,
+    "gaps": 1.75,
+    "working_sets": 1.75,
     "objective": 2,
     "distributed": 2,
     "solvers": 3,

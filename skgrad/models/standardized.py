@@ -7,8 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from skgrad._typing import FloatArray, Matrix
-from skgrad.linalg import gram, is_small, matmul, rmatmul, squared_row_norms, take_rows, to_array
+from skgrad._typing import FloatArray, IntArray, Matrix
+from skgrad.linalg import (
+    gram,
+    is_small,
+    matmul,
+    rmatmul,
+    squared_row_norms,
+    take_columns,
+    take_rows,
+    to_array,
+)
 from skgrad.models.standardization import Standardization
 
 
@@ -51,6 +60,10 @@ class StandardizedMatrix(ABC):
     def take(self, rows: Any) -> StandardizedMatrix:
         """Select rows by a slice (a view) or by indices."""
 
+    @abstractmethod
+    def select(self, columns: IntArray) -> StandardizedMatrix:
+        """Copy some columns, in ascending order, and the column of ones."""
+
     def grams(self, weights: FloatArray) -> FloatArray:
         """Compute `gram` for each column of weights, shape (n_columns, row_length, row_length)."""
         return np.stack([self.gram(np.ascontiguousarray(column)) for column in weights.T])
@@ -62,8 +75,9 @@ class Explicit(StandardizedMatrix):
     # Batched products pay off while their temporary stays in cache.
     LARGEST_BATCH = 1 << 17
 
-    def __init__(self, A: FloatArray) -> None:
+    def __init__(self, A: FloatArray, *, intercept: bool) -> None:
         self.A, self.n_samples, self.dtype = A, len(A), A.dtype
+        self.intercept = intercept
 
     @classmethod
     def build(
@@ -76,7 +90,7 @@ class Explicit(StandardizedMatrix):
         np.subtract(to_array(X), standardization.center, out=Z)
         A[:, :n_features] = standardization.pull(Z)
         A[:, n_features:] = 1.0
-        return cls(A)
+        return cls(A, intercept=intercept)
 
     def matmul(self, rows: FloatArray) -> FloatArray:
         return self.A @ rows.T
@@ -98,7 +112,13 @@ class Explicit(StandardizedMatrix):
         return np.einsum("ij,ij->i", self.A, self.A)
 
     def take(self, rows: Any) -> Explicit:
-        return Explicit(self.A[rows] if isinstance(rows, slice) else self.A.take(rows, axis=0))
+        A = self.A[rows] if isinstance(rows, slice) else self.A.take(rows, axis=0)
+        return Explicit(A, intercept=self.intercept)
+
+    def select(self, columns: IntArray) -> Explicit:
+        ones = np.arange(self.A.shape[1] - self.intercept, self.A.shape[1])
+        A = self.A.take(np.concatenate([columns, ones]), axis=1)
+        return Explicit(A, intercept=self.intercept)
 
 
 class Implicit(StandardizedMatrix):
@@ -150,3 +170,7 @@ class Implicit(StandardizedMatrix):
     def take(self, rows: Any) -> Implicit:
         X = take_rows(self.X, rows)
         return Implicit(X, self.standardization, intercept=self.intercept)
+
+    def select(self, columns: IntArray) -> Implicit:
+        X = take_columns(self.X, columns)
+        return Implicit(X, self.standardization.select(columns), intercept=self.intercept)

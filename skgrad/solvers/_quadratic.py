@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from skgrad._typing import FloatArray
@@ -21,6 +23,10 @@ RIDGE_AT_JUMPS = 1e-6
 DAMPINGS = (0.0, 1e-6, 1e-4, 1e-2, 1e-1)
 
 
+# Where the Hessian jumps, the model may underestimate the gap by about this factor.
+JUMP_MARGIN = 100.0
+
+
 class QuadraticModel:
     r"""Quadratic model :math:`g'(z - w) + (z - w)'H(z - w)/2 + penalty(z) - penalty(w)`.
 
@@ -37,7 +43,7 @@ class QuadraticModel:
     def __init__(
         self, objective: Objective, w: FloatArray, gradient: FloatArray, hessian: FloatArray
     ) -> None:
-        self.objective, self.w, self.gradient = objective, w, gradient
+        self.objective, self.w, self.gradient, self.hessian = objective, w, gradient, hessian
         size = hessian.shape[-1]
         self.H = np.broadcast_to(hessian, (len(w) // size, size, size))
         diagonal = np.einsum("bii->bi", self.H).ravel()
@@ -86,6 +92,18 @@ class QuadraticModel:
                 slope = self.slope(z)
                 value = self.value(z, slope)
         return z
+
+    def promise(self, target: FloatArray) -> float:
+        """Estimate the objective's gap at w: by the model's decrease towards its minimiser."""
+        margin = 1.0 if self.objective.continuous_curvature else JUMP_MARGIN
+        return margin * max(0.0, -self.value(target))
+
+    def gap_after(self, target: FloatArray, residual: float, *, settled: bool) -> float:
+        """Estimate the gap after a step to the minimiser: at most what it was before.
+
+        Only where the step settled all other coordinates; NaN else.
+        """
+        return self.promise(target) if settled else math.nan
 
     def _semismooth_step(
         self, target: FloatArray, residual: FloatArray, damping: float

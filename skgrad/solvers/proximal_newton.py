@@ -12,7 +12,9 @@ from sklearn.utils._param_validation import Interval
 from skgrad._typing import FloatArray
 from skgrad.objective import Capability, Objective
 from skgrad.solvers._base import Run, Solver, State, Status, least_gap
+from skgrad.solvers._implicit_quadratic import ImplicitQuadraticModel
 from skgrad.solvers._quadratic import QuadraticModel
+from skgrad.solvers._working_set import Part, choose_part
 
 SUFFICIENT_DECREASE = 1e-4
 # Where the Hessian is nearly singular the model promises the moon: be quick to come down.
@@ -20,15 +22,18 @@ SHRINKAGE = 0.3
 MAX_TRIALS = 40
 # The semismooth Newton steps inside converge in one jump: a tight accuracy costs nothing.
 INNER_ACCURACY = 1e-6
-# Where the Hessian jumps, the model may underestimate the gap by about this factor.
-JUMP_MARGIN = 100.0
+
+
+# Up to this order the Hessian of a working set is built and factorised.
+LARGEST_EXPLICIT = 1000
 
 
 @dataclass(slots=True)
 class ProximalNewtonState(State):
-    """Gradient of the smooth part at w; the Hessian if it is constant."""
+    """Gradient of the smooth part at w, the working set and, if it is constant, the Hessian."""
 
     gradient: FloatArray | None = None
+    part: Part | None = None
     hessian: FloatArray | None = None
 
 
@@ -82,30 +87,49 @@ class ProximalNewton(Solver):
     def step(
         self, objective: Objective, w: FloatArray, state: ProximalNewtonState, run: Run
     ) -> tuple[FloatArray, ProximalNewtonState]:
-        """Minimise the quadratic model, then search along the way to its minimiser."""
+        """Minimise the model on the working set, then search along the way to its minimiser."""
         assert state.gradient is not None
-        hessian = objective.hessian(w) if state.hessian is None else state.hessian
-        model = QuadraticModel(objective, w, state.gradient, hessian)
-        direction = model.minimise(INNER_ACCURACY * run.tol * abs(state.value)) - w
+        part = choose_part(objective, w, state.gradient, state.part)
+        before = part.objective.passes
+        model = self._model(part, w, state)
+        target = model.minimise(INNER_ACCURACY * run.tol * abs(state.value))
+        if part.columns is not None:
+            objective.passes += part.objective.passes - before
+        direction = np.zeros_like(w)
+        direction[part.places] = target - model.w
         decrease = (
             float(state.gradient @ direction)
             + objective.nonsmooth_value(w + direction)
             - objective.nonsmooth_value(w)
         )
-        # The decrease that the model promises estimates the gap at w, and so bounds the next one.
-        promised = max(0.0, -model.value(w + direction))
-        if not objective.continuous_curvature:
-            promised *= JUMP_MARGIN
         found = self._search(objective, w, direction, decrease, state) if decrease < 0.0 else None
         if found is None:
-            return w, replace(state, gap=least_gap(state.gap, promised), status=Status.PRECISION)
+            gap = least_gap(state.gap, model.promise(target))
+            return w, replace(state, gap=gap, status=Status.PRECISION)
         step, moved, value, gradient = found
         mapping = objective.prox(moved - gradient, 1.0) - moved
+        residual = float(np.linalg.norm(mapping))
+        outside = np.count_nonzero(mapping) > np.count_nonzero(mapping[part.places])
+        estimate = model.gap_after(target, residual, settled=not outside)
         return moved, ProximalNewtonState(
-            value + objective.nonsmooth_value(moved), float(np.linalg.norm(mapping)), step,
-            least_gap(objective.duality_gap(moved), promised), gradient=gradient,
-            hessian=hessian if objective.constant_curvature else None,
+            value + objective.nonsmooth_value(moved), residual, step,
+            least_gap(objective.dual_bound(moved, value, gradient), estimate),
+            gradient=gradient, part=part,
+            hessian=model.hessian if objective.constant_curvature else None,
         )  # fmt: skip
+
+    def _model(
+        self, part: Part, w: FloatArray, state: ProximalNewtonState
+    ) -> QuadraticModel | ImplicitQuadraticModel:
+        """Expand the smooth part on the working set."""
+        assert state.gradient is not None
+        start, slope = w[part.places], state.gradient[part.places]
+        if part.objective.block_size > LARGEST_EXPLICIT:
+            return ImplicitQuadraticModel(part.objective, start, slope)
+        hessian = state.hessian if part is state.part else None
+        if hessian is None:
+            hessian = part.objective.hessian(start)
+        return QuadraticModel(part.objective, start, slope, hessian)
 
     def _search(
         self, objective: Objective, w: FloatArray, direction: FloatArray, decrease: float,

@@ -1,0 +1,70 @@
+"""Which columns a step may change: those in use, and those that are farthest from optimal."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from skgrad._typing import FloatArray, IntArray
+from skgrad.objective import Capability, Objective
+
+# So few columns are all taken: nothing is gained by leaving some out.
+SMALL = 50
+# The Gram matrix of sqrt(10 p) of p columns costs about a pass over all of them: it multiplies
+# some ten times as many numbers a second as a product with a vector reads.
+PASS_WORTH = 10.0
+# Beyond that, the set may be this much larger than the support: it is found in a few rounds.
+GROWTH = 3
+# A set that has become too large by this factor is chosen anew.
+SLACK = 2
+
+
+class Part(NamedTuple):
+    """An objective restricted to some columns (None: all), and the places of its parameters."""
+
+    objective: Objective
+    columns: IntArray | None
+    places: IntArray | slice
+
+
+def choose_part(
+    objective: Objective, w: FloatArray, gradient: FloatArray, previous: Part | None
+) -> Part:
+    """Restrict the objective to a working set; the previous part is kept if its columns are."""
+    columns = working_set(objective, w, gradient, None if previous is None else previous.columns)
+    if previous is not None and columns is previous.columns:
+        return previous
+    if columns is None:
+        return Part(objective, None, slice(None))
+    restricted, places = objective.restrict(columns)
+    return Part(restricted, columns, places)
+
+
+def working_set(
+    objective: Objective, w: FloatArray, gradient: FloatArray, previous: IntArray | None
+) -> IntArray | None:
+    """Choose columns, in ascending order; None for all of them.
+
+    All columns with coefficients, and of those whose optimality condition is violated the worst.
+    The previous set is kept while it holds all that is wanted.
+    """
+    n_columns = objective.model.n_features
+    if n_columns <= SMALL or Capability.SMOOTH_PENALTY in objective.offers:
+        return None
+    support, violation = objective.support(w), objective.violation(w, gradient)
+    violation[support] = 0.0
+    violators = np.flatnonzero(violation)
+    together = max(1, objective.block_size // (n_columns + 1))  # outputs that share a block
+    budget = max(10, int(math.sqrt(PASS_WORTH * n_columns)) // together)
+    room = max(budget, GROWTH * len(support)) - len(support)
+    if len(violators) > room:
+        violators = np.argpartition(violation, -room)[-room:]
+    wanted = np.union1d(support, violators)
+    if previous is not None and len(previous) <= SLACK * max(len(wanted), budget):
+        if np.isin(wanted, previous, assume_unique=True).all():
+            return previous
+        if len(previous) + len(violators) <= room + len(support):
+            return np.union1d(previous, violators)
+    return wanted
