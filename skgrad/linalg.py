@@ -7,6 +7,7 @@ that a product with X and the product with its transpose that follows read memor
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -16,10 +17,8 @@ from skgrad._typing import FloatArray, IntArray, Matrix
 
 # A block of this many bytes stays in a core's second-level cache (1-2 MB on current processors).
 BLOCK_BYTES = 2 << 20
-# Up to this density of the non-zeros a sparse Gram product beats densifying one block at a time:
-# scipy's, and a compiled loop over the pairs in a row.
+# Up to this density of the non-zeros a sparse Gram product beats densifying one block at a time.
 SPARSE_GRAM_DENSITY = 0.02
-COMPILED_GRAM_DENSITY = 0.15
 # Above this share of the second moment the one-pass formula keeps 13 digits of a variance.
 ONE_PASS = 1e-3
 # Loops over fewer entries are not worth importing a compiler for.
@@ -72,30 +71,8 @@ def take_rows(X: Matrix, rows: slice | IntArray) -> Matrix:
 
 
 def take_columns(X: Matrix, columns: IntArray) -> Matrix:
-    """Copy columns, given in ascending order."""
-    if isinstance(X, np.ndarray):
-        return X.take(columns, axis=1)
-    if X.nnz < COMPILED_SIZE:
-        return X[:, columns]
-    from skgrad._kernels.columns import count_selected, gather_selected
-
-    position = np.full(X.shape[1], -1, dtype=X.indices.dtype)
-    position[columns] = np.arange(len(columns), dtype=position.dtype)
-    indptr = np.empty_like(X.indptr)
-    count_selected(X.indices, X.indptr, position, indptr)
-    taken = type(X)((X.shape[0], len(columns)), dtype=X.dtype)
-    taken.data = np.empty(indptr[-1], dtype=X.dtype)
-    taken.indices, taken.indptr = np.empty(indptr[-1], dtype=X.indices.dtype), indptr
-    gather_selected(X.data, X.indices, X.indptr, position, taken.data, taken.indices)
-    return taken
-
-
-def stored_entries(X: Matrix, columns: IntArray) -> float:
-    """Compute the share of the stored entries that lie in these columns."""
-    if isinstance(X, np.ndarray):
-        return len(columns) / X.shape[1]
-    counts = np.bincount(X.indices, minlength=X.shape[1])
-    return float(counts[columns].sum()) / max(X.nnz, 1)
+    """Copy columns."""
+    return X.take(columns, axis=1) if isinstance(X, np.ndarray) else X[:, columns]
 
 
 def matmul(X: Matrix, coef: FloatArray) -> FloatArray:
@@ -118,10 +95,7 @@ def gram(X: Matrix, weights: FloatArray | None, center: FloatArray) -> FloatArra
     """
     if isinstance(X, np.ndarray):
         return _dense_gram(X, weights, center)
-    size = X.shape[0] * X.shape[1]
-    if size >= COMPILED_SIZE and X.nnz <= COMPILED_GRAM_DENSITY * size:
-        return _compiled_gram(X, weights, center)
-    if X.nnz > SPARSE_GRAM_DENSITY * size:
+    if X.nnz > SPARSE_GRAM_DENSITY * X.shape[0] * X.shape[1]:
         total: FloatArray = np.zeros((X.shape[1], X.shape[1]), dtype=X.dtype)
         n_rows = max(1, BLOCK_BYTES // (X.shape[1] * X.dtype.itemsize))
         for start in range(0, X.shape[0], n_rows):
@@ -146,27 +120,66 @@ def _dense_gram(X: FloatArray, weights: FloatArray | None, center: FloatArray) -
 def _sparse_gram(X: Matrix, weights: FloatArray | None, center: FloatArray) -> FloatArray:
     weights = np.ones(X.shape[0], dtype=X.dtype) if weights is None else weights
     product = (X.T @ (sparse.diags_array(weights) @ X)).toarray()
-    return _recenter(product, X, weights, center)
-
-
-def _compiled_gram(
-    X: csr_array | csr_matrix, weights: FloatArray | None, center: FloatArray
-) -> FloatArray:
-    from skgrad._kernels.columns import add_gram
-
-    weights = np.ones(X.shape[0], dtype=X.dtype) if weights is None else weights
-    half = np.zeros((X.shape[1], X.shape[1]))
-    add_gram(X.data, X.indices, X.indptr, weights, half)
-    return _recenter((half + half.T).astype(X.dtype, copy=False), X, weights, center)
-
-
-def _recenter(
-    product: FloatArray, X: Matrix, weights: FloatArray, center: FloatArray
-) -> FloatArray:
     if center.any():
         cross = np.outer(center, weights @ X)
         product += weights.sum() * np.outer(center, center) - cross - cross.T
     return product
+
+
+def selected_gram(
+    X: Matrix, columns: IntArray, weights: FloatArray | None, center: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Compute `gram` of some columns, and their sums sum_i weights_i (x_i - center).
+
+    Without a copy of the columns of a CSR matrix, where that is worth a compiled loop.
+    """
+    ones = np.ones(X.shape[0], dtype=X.dtype) if weights is None else weights
+    if isinstance(X, np.ndarray) or X.shape[0] * X.shape[1] < COMPILED_SIZE:
+        X = take_columns(X, columns)
+        return gram(X, weights, center), rmatmul(X, ones[:, None])[0] - ones.sum() * center
+    from skgrad._kernels.columns import add_selected_gram
+
+    position = _positions(X, columns)
+    longest = int(np.diff(X.indptr).max(initial=0)) + 1
+    row_columns, row_values = np.empty(longest, position.dtype), np.empty(longest, X.dtype)
+    sums, half = np.zeros(len(columns)), np.zeros((len(columns), len(columns)))
+    add_selected_gram(
+        X.data, X.indices, X.indptr, ones, position, row_columns, row_values, sums, half
+    )
+    product = half + half.T
+    if center.any():
+        cross = np.outer(center, sums)
+        product += ones.sum() * np.outer(center, center) - cross - cross.T
+    return product, sums - ones.sum() * center
+
+
+class SparseColumns(NamedTuple):
+    """Columns of a CSR matrix: entry k of column j is data[starts[j] + k], in row rows[...]."""
+
+    data: FloatArray
+    rows: IntArray
+    starts: IntArray
+
+
+def sparse_columns(X: csr_array | csr_matrix, columns: IntArray) -> SparseColumns:
+    """Gather columns of a CSR matrix, in ascending order."""
+    from skgrad._kernels.columns import count_entries, transpose_columns
+
+    position = _positions(X, columns)
+    starts = np.zeros(len(columns) + 1, dtype=X.indptr.dtype)
+    count_entries(X.indices, position, starts)
+    starts = np.cumsum(starts, dtype=starts.dtype)
+    ends, n_entries = starts[:-1].copy(), int(starts[-1])
+    data, rows = np.empty(n_entries, dtype=X.dtype), np.empty(n_entries, dtype=X.indices.dtype)
+    transpose_columns(X.data, X.indices, X.indptr, position, ends, data, rows)
+    return SparseColumns(data, rows, starts)
+
+
+def _positions(X: csr_array | csr_matrix, columns: IntArray) -> IntArray:
+    """Number columns in their order, all others -1."""
+    position = np.full(X.shape[1], -1, dtype=X.indices.dtype)
+    position[columns] = np.arange(len(columns), dtype=position.dtype)
+    return position
 
 
 def column_moments(
@@ -213,9 +226,9 @@ def _sparse_moments(
 ) -> tuple[FloatArray, FloatArray]:
     weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight
     total, mean = float(weights.sum()), np.zeros(X.shape[1])
-    sums, squares, presence = _column_sums(X, weights, mean)
     if not centered:
-        return mean, squares / total
+        return mean, _column_squares(X, weights) / total
+    sums, squares, presence = _column_sums(X, weights, mean)
     mean = sums / total
     variance = squares / total - mean**2
     if (variance < ONE_PASS * squares / total).any():
@@ -225,23 +238,32 @@ def _sparse_moments(
     return mean, variance
 
 
+def _column_squares(X: csr_array | csr_matrix, weights: FloatArray) -> FloatArray:
+    squares: FloatArray = np.zeros(X.shape[1])
+    if X.nnz >= COMPILED_SIZE:
+        from skgrad._kernels.columns import column_squares
+
+        column_squares(X.data, X.indices, X.indptr, weights, squares)
+        return squares
+    terms = np.repeat(weights, np.diff(X.indptr)) * np.square(X.data)
+    return squares + np.bincount(X.indices, weights=terms, minlength=X.shape[1])
+
+
 def _column_sums(
     X: csr_array | csr_matrix, weights: FloatArray, center: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Sum weighted deviations from the centre, squares of them, and weights, of stored entries."""
+    totals: FloatArray = np.zeros((X.shape[1], 3))
     if X.nnz >= COMPILED_SIZE:
         from skgrad._kernels.columns import column_sums
 
-        totals = np.zeros((3, X.shape[1]))
-        column_sums(X.data, X.indices, X.indptr, weights, center, *totals)
-        return totals[0], totals[1], totals[2]
-    deviation = X.data - center[X.indices]
-    weight = np.repeat(weights, np.diff(X.indptr))
-    totals = [
-        np.bincount(X.indices, weights=terms, minlength=X.shape[1]).astype(np.float64, copy=False)
-        for terms in (weight * deviation, weight * deviation**2, weight)
-    ]
-    return totals[0], totals[1], totals[2]
+        column_sums(X.data, X.indices, X.indptr, weights, center, totals)
+    else:
+        deviation = X.data - center[X.indices]
+        weight = np.repeat(weights, np.diff(X.indptr))
+        for k, terms in enumerate((weight * deviation, weight * deviation**2, weight)):
+            totals[:, k] = np.bincount(X.indices, weights=terms, minlength=X.shape[1])
+    return totals[:, 0], totals[:, 1], totals[:, 2]
 
 
 def squared_row_norms(X: Matrix, center: FloatArray, scale: FloatArray) -> FloatArray:

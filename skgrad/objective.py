@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgrad import gaps, working_sets
+from skgrad import gaps
 from skgrad._typing import Array, FloatArray, IntArray, Matrix
+from skgrad.columns import Columns
 from skgrad.coordinate_penalty import CoordinatePenalty
 from skgrad.coordinates import (
     LARGEST_ROTATION,
@@ -295,10 +296,6 @@ class Objective:
             self._penalty.add_product(w, v, product)
         return product.astype(self.dtype, copy=False)
 
-    def hessian_product(self, w: FloatArray) -> working_sets.HessianProduct:
-        """Prepare products of vectors with the smooth part's Hessian at w."""
-        return working_sets.HessianProduct(self._rows, self.model, self.loss, self._penalty, w)
-
     # -- how far from the optimum -----------------------------------------------------------------
 
     def gradient_gap(self, w: FloatArray, gradient: FloatArray) -> float:
@@ -316,21 +313,6 @@ class Objective:
             multipliers,
         )  # fmt: skip
 
-    def dual_bound(self, w: FloatArray, value: float, gradient: FloatArray) -> float:
-        """Bound the duality gap by value and gradient at w, without a pass; see `skgrad.gaps`."""
-        return gaps.dual_bound(
-            self._rows.data, self.model, self.loss, self._penalty, w, value, gradient
-        )
-
-    def violation(self, w: FloatArray, gradient: FloatArray) -> FloatArray:
-        """Compute how far a proximal gradient step moves each column's coefficients from w."""
-        curvature = self._loss_curvature
-        return working_sets.violation(self.model, self._penalty, w, gradient, curvature)
-
-    def support(self, w: FloatArray) -> IntArray:
-        """Find the columns that have a coefficient other than zero."""
-        return np.flatnonzero(self.model.coef(w).any(axis=0))
-
     # -- other views of the same data ---------------------------------------------------------
 
     def batches(
@@ -343,13 +325,20 @@ class Objective:
         """Tell which fraction of the rows a batch holds."""
         return 1.0 if batch is None else batch.A.n_samples / self.n_samples
 
+    @property
+    def columns(self) -> Columns:
+        """The data by columns, for methods that work on a few of them at a time."""
+        return Columns(
+            self.X, self._rows, self.model, self.loss, self._penalty, self._loss_curvature
+        )
+
     def restrict(self, columns: IntArray) -> tuple[Objective, IntArray]:
         """Fix all coefficients but some columns' at zero; also tell where those parameters are."""
         restricted = copy(self)
         restricted.model = self.model.select(columns)
         restricted.n_params = restricted.model.n_params
         restricted.standardization = scaling = self.standardization.select(columns)
-        restricted._rows = working_sets.select(self.X, self._rows, self.model, scaling, columns)
+        restricted._rows = self.columns.select(columns)
         restricted._penalty = CoordinatePenalty(self.penalty, restricted.model, scaling)
         return restricted, self.model.positions(columns)
 

@@ -34,7 +34,7 @@ FLOORS = {
     "coordinate_penalty": 1.5,
     "coordinates": 1.5,
     "gaps": 1.75,
-    "working_sets": 1.75,
+    "columns": 1.8,
     "objective": 2,
     "distributed": 2,
     "solvers": 3,

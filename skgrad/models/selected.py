@@ -46,10 +46,10 @@ class Selected(StandardizedMatrix):
         return self.whole.rmatmul(R)[:, self._places]
 
     def gram(self, weights: FloatArray | None) -> FloatArray:
-        return self.whole.select(self.columns).gram(weights)
+        return self.whole.selected_gram(self.columns, weights)
 
-    def grams(self, weights: FloatArray) -> FloatArray:
-        return self.whole.select(self.columns).grams(weights)
+    def selected_gram(self, columns: IntArray, weights: FloatArray | None) -> FloatArray:
+        return self.whole.selected_gram(self.columns[columns], weights)
 
     def squared_row_norms(self) -> FloatArray:
         return self.whole.select(self.columns).squared_row_norms()

@@ -13,6 +13,7 @@ from skgrad.linalg import (
     is_small,
     matmul,
     rmatmul,
+    selected_gram,
     squared_row_norms,
     take_columns,
     take_rows,
@@ -59,6 +60,10 @@ class StandardizedMatrix(ABC):
     @abstractmethod
     def take(self, rows: Any) -> StandardizedMatrix:
         """Select rows by a slice (a view) or by indices."""
+
+    @abstractmethod
+    def selected_gram(self, columns: IntArray, weights: FloatArray | None) -> FloatArray:
+        """Compute `gram` of some columns and the column of ones."""
 
     @abstractmethod
     def select(self, columns: IntArray) -> StandardizedMatrix:
@@ -115,6 +120,9 @@ class Explicit(StandardizedMatrix):
         A = self.A[rows] if isinstance(rows, slice) else self.A.take(rows, axis=0)
         return Explicit(A, intercept=self.intercept)
 
+    def selected_gram(self, columns: IntArray, weights: FloatArray | None) -> FloatArray:
+        return self.select(columns).gram(weights)
+
     def select(self, columns: IntArray) -> Explicit:
         ones = np.arange(self.A.shape[1] - self.intercept, self.A.shape[1])
         A = self.A.take(np.concatenate([columns, ones]), axis=1)
@@ -170,6 +178,16 @@ class Implicit(StandardizedMatrix):
     def take(self, rows: Any) -> Implicit:
         X = take_rows(self.X, rows)
         return Implicit(X, self.standardization, intercept=self.intercept)
+
+    def selected_gram(self, columns: IntArray, weights: FloatArray | None) -> FloatArray:
+        part, m = self.standardization.select(columns), len(columns)
+        inner, sums = selected_gram(self.X, columns, weights, part.center)
+        block = np.empty((m + self.intercept,) * 2, dtype=self.X.dtype)
+        block[:m, :m] = part.pull(part.pull(inner).T)
+        if self.intercept:
+            block[m, :m] = block[:m, m] = part.pull(sums)
+            block[m, m] = self.n_samples if weights is None else weights.sum()
+        return block
 
     def select(self, columns: IntArray) -> Implicit:
         X = take_columns(self.X, columns)

@@ -37,7 +37,7 @@ class ImplicitQuadraticModel:
 
     def __init__(self, objective: Objective, w: FloatArray, gradient: FloatArray) -> None:
         self.objective, self.w, self.gradient = objective, w, gradient
-        self._hessian_product = objective.hessian_product(w)
+        self._hessian_product = objective.columns.hessian_product(w)
         self.steps = np.full_like(w, 1.0 / objective.coordinate_curvature)
         self.offset = objective.nonsmooth_value(w)
         self.kinked = objective.prox_slope(np.zeros_like(w), self.steps) == 0.0
@@ -59,7 +59,9 @@ class ImplicitQuadraticModel:
         change = target - self.w
         return max(0.0, -self.value(target, self.gradient + self.product(change)))
 
-    def gap_after(self, target: FloatArray, residual: float, *, settled: bool) -> float:
+    def gap_after(
+        self, target: FloatArray, residual: float, decrease: float, *, settled: bool
+    ) -> float:
         """Estimate the gap where the proximal step has this norm, by the least curvature met."""
         return CURVATURE_MARGIN * curvature_gap(residual, [self.curvature])
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skgrad._typing import FloatArray, IntArray
+from skgrad.columns import ColumnWalk
 from skgrad.objective import Capability, Objective
 
 # So few columns are all taken: nothing is gained by leaving some out.
@@ -17,6 +18,8 @@ SMALL = 50
 PASS_WORTH = 10.0
 # Beyond that, the set may be this much larger than the support: it is found in a few rounds.
 GROWTH = 3
+# Coordinate descent beats the Gram matrix of more columns than these.
+LARGEST_GRAM = 300
 # A set that has become too large by this factor is chosen anew.
 SLACK = 2
 
@@ -25,8 +28,9 @@ class Part(NamedTuple):
     """An objective restricted to some columns (None: all), and the places of its parameters."""
 
     objective: Objective
-    columns: IntArray | None
-    places: IntArray | slice
+    columns: IntArray | None = None
+    places: IntArray | slice = slice(None)
+    walk: ColumnWalk | None = None
 
 
 def choose_part(
@@ -37,9 +41,12 @@ def choose_part(
     if previous is not None and columns is previous.columns:
         return previous
     if columns is None:
-        return Part(objective, None, slice(None))
+        return Part(objective)
     restricted, places = objective.restrict(columns)
-    return Part(restricted, columns, places)
+    walk = None
+    if objective.columns.can_be_walked and len(columns) > LARGEST_GRAM:
+        walk = objective.columns.walk(columns)
+    return Part(restricted, columns, places, walk)
 
 
 def working_set(
@@ -50,21 +57,19 @@ def working_set(
     All columns with coefficients, and of those whose optimality condition is violated the worst.
     The previous set is kept while it holds all that is wanted.
     """
-    n_columns = objective.model.n_features
+    columns, n_columns = objective.columns, objective.model.n_features
     if n_columns <= SMALL or Capability.SMOOTH_PENALTY in objective.offers:
         return None
-    support, violation = objective.support(w), objective.violation(w, gradient)
+    support, violation = columns.support(w), columns.violation(w, gradient)
     violation[support] = 0.0
     violators = np.flatnonzero(violation)
     together = max(1, objective.block_size // (n_columns + 1))  # outputs that share a block
     budget = max(10, int(math.sqrt(PASS_WORTH * n_columns)) // together)
     room = max(budget, GROWTH * len(support)) - len(support)
-    if len(violators) > room:
+    if len(violators) > room and not columns.can_be_walked:
         violators = np.argpartition(violation, -room)[-room:]
     wanted = np.union1d(support, violators)
-    if previous is not None and len(previous) <= SLACK * max(len(wanted), budget):
-        if np.isin(wanted, previous, assume_unique=True).all():
+    if previous is not None and np.isin(wanted, previous, assume_unique=True).all():
+        if columns.can_be_walked or len(previous) <= SLACK * max(len(wanted), budget):
             return previous
-        if len(previous) + len(violators) <= room + len(support):
-            return np.union1d(previous, violators)
     return wanted

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval
 from skgrad._typing import FloatArray
 from skgrad.objective import Capability, Objective
 from skgrad.solvers._base import Run, Solver, State, Status, least_gap
+from skgrad.solvers._column_quadratic import ColumnQuadraticModel
 from skgrad.solvers._implicit_quadratic import ImplicitQuadraticModel
 from skgrad.solvers._quadratic import QuadraticModel
 from skgrad.solvers._working_set import Part, choose_part
@@ -110,20 +111,24 @@ class ProximalNewton(Solver):
         mapping = objective.prox(moved - gradient, 1.0) - moved
         residual = float(np.linalg.norm(mapping))
         outside = np.count_nonzero(mapping) > np.count_nonzero(mapping[part.places])
-        estimate = model.gap_after(target, residual, settled=not outside)
+        total = value + objective.nonsmooth_value(moved)
+        estimate = model.gap_after(target, residual, state.value - total, settled=not outside)
         return moved, ProximalNewtonState(
-            value + objective.nonsmooth_value(moved), residual, step,
-            least_gap(objective.dual_bound(moved, value, gradient), estimate),
+            total, residual, step, least_gap(objective.columns.dual_bound(moved, value, gradient), estimate),
             gradient=gradient, part=part,
             hessian=model.hessian if objective.constant_curvature else None,
         )  # fmt: skip
 
     def _model(
         self, part: Part, w: FloatArray, state: ProximalNewtonState
-    ) -> QuadraticModel | ImplicitQuadraticModel:
+    ) -> QuadraticModel | ColumnQuadraticModel | ImplicitQuadraticModel:
         """Expand the smooth part on the working set."""
         assert state.gradient is not None
         start, slope = w[part.places], state.gradient[part.places]
+        if part.walk is not None:
+            part.objective.passes += 0.5
+            weights = part.objective.columns.curvature_weights(start)
+            return ColumnQuadraticModel(part.objective, part.walk, start, slope, weights)
         if part.objective.block_size > LARGEST_EXPLICIT:
             return ImplicitQuadraticModel(part.objective, start, slope)
         hessian = state.hessian if part is state.part else None

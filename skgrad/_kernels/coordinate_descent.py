@@ -1,0 +1,121 @@
+"""Coordinate descent on quadratic models with an elastic-net penalty and lower bounds.
+
+Coordinate j costs l1_j |z_j| + l2_j z_j^2 / 2, and may not be below lower_j. Each pass returns to
+coordinates that were zero and stayed there only when all others have settled.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skgrad._kernels._compile import compiled
+from skgrad._typing import FloatArray, IntArray
+
+unsigned = np.uint64
+
+
+@compiled
+def minimiser(
+    slope: float, curvature: float, old: float, l1: float, l2: float, lower: float
+) -> float:
+    """Minimise along a coordinate; slope and curvature are those of the quadratic part at old."""
+    target = curvature * old - slope
+    if target > l1:
+        return (target - l1) / (curvature + l2)
+    if target < -l1:
+        return max((target + l1) / (curvature + l2), lower)
+    return 0.0
+
+
+@compiled
+def descend_gram(
+    H: FloatArray, slope: FloatArray, z: FloatArray, l1: FloatArray, l2: FloatArray,
+    lower: FloatArray, accuracy: float, max_epochs: int,
+) -> None:  # fmt: skip
+    """Minimise with the Hessian at hand; z and the slope of the quadratic part change in place.
+
+    Ends when the decrease of a pass over all coordinates is at most the accuracy.
+    """
+    everything = True
+    for _ in range(max_epochs):
+        decrease = 0.0
+        for j in range(len(z)):
+            curvature, old = H[j, j], z[j]
+            if curvature + l2[j] <= 0.0 or not (everything or old != 0.0):
+                continue
+            change = minimiser(slope[j], curvature, old, l1[j], l2[j], lower[j]) - old
+            if change != 0.0:
+                z[j] = old + change
+                decrease += 0.5 * (curvature + l2[j]) * change * change
+                for k in range(len(z)):
+                    slope[k] += change * H[j, k]
+        if decrease > accuracy:
+            everything = False
+        elif everything:
+            break
+        else:
+            everything = True
+
+
+@compiled
+def descend_columns(
+    data: FloatArray, rows: IntArray, indptr: IntArray, center: FloatArray, scale: FloatArray,
+    weights: FloatArray, bent: FloatArray, crosses: FloatArray, curvatures: FloatArray,
+    gradient: FloatArray, z: FloatArray, l1: FloatArray, l2: FloatArray, lower: FloatArray,
+    forcing: float, accuracy: float, max_epochs: int,
+) -> None:  # fmt: skip
+    """Minimise with the Hessian A' diag(weights) A, A = [(X - center) scale, 1], X in columns.
+
+    z changes in place; gradient is the quadratic part's at the first z. If z is longer than the
+    number of columns, its last entry belongs to the ones. ``bent`` (zeros at first) holds weights
+    times X scale (z - first z); what centres and ones add is the same for all rows: one number,
+    ``shift``. Ends when the decrease of a pass falls below a fraction of the first pass's, or below
+    the accuracy.
+    """
+    n_columns, total_weight = len(indptr) - 1, weights.sum()
+    shift, bent_sum, first = 0.0, 0.0, 0.0
+    for epoch in range(max_epochs):
+        decrease = 0.0
+        for j in range(n_columns):
+            start, stop = unsigned(indptr[j]), unsigned(indptr[j + 1])
+            product = 0.0
+            if epoch == 0:
+                cross, square = 0.0, 0.0
+                for k in range(start, stop):
+                    row = unsigned(rows[k])
+                    weighted = weights[row] * data[k]
+                    cross += weighted
+                    square += weighted * data[k]
+                    product += data[k] * bent[row]
+                crosses[j] = cross
+                square += center[j] * (center[j] * total_weight - 2.0 * cross)
+                curvatures[j] = square * scale[j] * scale[j]
+            elif z[j] == 0.0:
+                continue
+            else:
+                for k in range(start, stop):
+                    product += data[k] * bent[unsigned(rows[k])]
+            if curvatures[j] + l2[j] <= 0.0:
+                continue
+            product += shift * crosses[j] - center[j] * (bent_sum + shift * total_weight)
+            slope = gradient[j] + scale[j] * product
+            change = minimiser(slope, curvatures[j], z[j], l1[j], l2[j], lower[j]) - z[j]
+            if change != 0.0:
+                z[j] += change
+                decrease += 0.5 * (curvatures[j] + l2[j]) * change * change
+                move = change * scale[j]
+                for k in range(start, stop):
+                    row = unsigned(rows[k])
+                    bent[row] += move * weights[row] * data[k]
+                bent_sum += move * crosses[j]
+                shift -= move * center[j]
+        if len(z) > n_columns:
+            slope = gradient[n_columns] + bent_sum + shift * total_weight
+            change = -slope / total_weight
+            z[n_columns] += change
+            shift += change
+            decrease += 0.5 * total_weight * change * change
+        if epoch == 0:
+            first = decrease
+        if decrease <= max(forcing * first, accuracy):
+            break

@@ -1,0 +1,64 @@
+"""Quadratic models minimised by coordinate descent over the columns of the data."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skgrad._typing import FloatArray
+from skgrad.columns import ColumnWalk
+from skgrad.objective import Objective
+from skgrad.solvers._base import CURVATURE_MARGIN
+
+# Passes end when one decreases the model by less than this share of the first: a better minimiser
+# of an inexact model is worth little.
+FORCING = 0.02
+MAX_EPOCHS = 50
+
+
+class ColumnQuadraticModel:
+    r"""Quadratic model :math:`g'(z - w) + (z - w)'H(z - w)/2 + penalty(z) - penalty(w)`.
+
+    H is never built: a pass over the coordinates costs as much as a product with the data and one
+    with its transpose, and is worth many such products.
+
+    Parameters
+    ----------
+    objective : Objective
+        Restricted to the columns of ``walk``.
+    walk : ColumnWalk
+        The columns of the working set.
+    w, gradient : arrays of shape (n_params,)
+        Point of expansion, and gradient of the smooth part there.
+    weights : array of shape (n_samples, n_outputs)
+        Curvature of each row's loss at w.
+    """
+
+    hessian = None  # never built
+
+    def __init__(
+        self, objective: Objective, walk: ColumnWalk, w: FloatArray, gradient: FloatArray,
+        weights: FloatArray,
+    ) -> None:  # fmt: skip
+        self.objective, self.walk, self.weights = objective, walk, weights
+        self.w, self.gradient = w, gradient
+        moved = objective.prox(w - gradient, 1.0) - w
+        self.residual = float(np.linalg.norm(moved))
+
+    def minimise(self, accuracy: float) -> FloatArray:
+        """Minimise from w until passes decrease the model little, or to an accuracy."""
+        terms = self.objective.columns.penalty.terms(self.w)
+        assert terms is not None
+        return self.walk.minimise(
+            self.weights, self.gradient, self.w, terms,
+            forcing=FORCING, accuracy=accuracy, max_epochs=MAX_EPOCHS,
+        )  # fmt: skip
+
+    def promise(self, target: FloatArray) -> float:
+        """Estimate the objective's gap at w: none, if no step decreases it."""
+        return 0.0
+
+    def gap_after(
+        self, target: FloatArray, residual: float, decrease: float, *, settled: bool
+    ) -> float:
+        """Estimate the gap where the proximal step has this norm, by the curvature of this step."""
+        return CURVATURE_MARGIN * decrease * (residual / self.residual) ** 2
