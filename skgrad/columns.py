@@ -9,7 +9,7 @@ import numpy as np
 from skgrad import gaps
 from skgrad._typing import FloatArray, IntArray, Matrix
 from skgrad.coordinate_penalty import CoordinatePenalty, Terms
-from skgrad.linalg import COMPILED_SIZE, SparseColumns, is_small, sparse_columns, take_columns
+from skgrad.linalg import SparseColumns, is_small, sparse_columns, take_columns, worth_compiling
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Selected, Standardization, StandardizedMatrix
 from skgrad.rows import Batch, RowSum
@@ -44,13 +44,13 @@ class Columns:
     @property
     def are_many(self) -> bool:
         """Whether the data are worth compiled loops."""
-        return self.X.shape[0] * self.X.shape[1] >= COMPILED_SIZE
+        return worth_compiling(self.X)
 
     @property
     def can_be_walked(self) -> bool:
         """Whether coordinate descent over columns is on offer: see `ColumnWalk`."""
         elementary = self.penalty.penalty.l1_strength is not None and not self.loss.coupled
-        return elementary and not isinstance(self.X, np.ndarray) and not is_small(self.X)
+        return elementary and self.are_many and not isinstance(self.X, np.ndarray)
 
     def support(self, w: FloatArray) -> IntArray:
         """Find the columns that have a coefficient other than zero."""
@@ -70,12 +70,26 @@ class Columns:
         data = self.rows.data
         return gaps.dual_bound(data, self.model, self.loss, self.penalty, w, value, gradient)
 
-    def curvature_weights(self, w: FloatArray) -> FloatArray:
-        """Compute rows' weights times the loss's curvature at w, shape (n_samples, n_outputs)."""
-        return np.concatenate([self._weights(block, w) for block in self.rows.blocks])
+    def raw(self, w: FloatArray) -> FloatArray:
+        """Compute the raw predictions of all rows, shape (n_samples, n_outputs)."""
+        return np.concatenate([self.model.forward(w, block.A) for block in self.rows.blocks])
 
-    def _weights(self, block: Batch, w: FloatArray) -> FloatArray:
-        return block.weigh(self.loss.curvature(block.y, self.model.forward(w, block.A)))
+    def curvature_weights(self, raw: FloatArray) -> FloatArray:
+        """Compute rows' weights times the loss's curvature, of raw's shape."""
+        data = self.rows.data
+        return data.weigh(self.loss.curvature(data.y, raw))
+
+    def value_and_gradient(self, raw: FloatArray) -> tuple[float, FloatArray]:
+        """Compute the loss and its gradient in the parameters where raw predictions are known."""
+        data = self.rows.data
+        values, slopes = self.loss.value_and_gradient(data.y, raw)
+        weighted = RowSum(data._replace(weight=data.weigh(slopes)), self.rows.slices)
+        gradient: FloatArray = weighted.reduce(self._pull)
+        return data.sum(values), gradient.astype(raw.dtype, copy=False)
+
+    def _pull(self, block: Batch) -> FloatArray:
+        assert block.weight is not None
+        return self.model.backward(block.A, block.weight)
 
     def hessian_product(self, w: FloatArray) -> HessianProduct:
         """Prepare products of vectors with the smooth part's Hessian at w."""
@@ -118,7 +132,8 @@ class HessianProduct:
         self.rows, self.w = columns.rows, w
         self.separate = not self.loss.coupled
         if self.separate and not self.loss.quadratic:
-            weighted = self.rows.data._replace(weight=columns.curvature_weights(w))
+            weights = columns.curvature_weights(columns.raw(w))
+            weighted = self.rows.data._replace(weight=weights)
             self.rows = RowSum(weighted, self.rows.slices)
 
     def __call__(self, v: FloatArray) -> FloatArray:
@@ -151,23 +166,24 @@ class ColumnWalk:
     def minimise(
         self, weights: FloatArray, gradient: FloatArray, w: FloatArray, terms: Terms, *,
         forcing: float, accuracy: float, max_epochs: int,
-    ) -> FloatArray:  # fmt: skip
+    ) -> tuple[FloatArray, FloatArray, int]:  # fmt: skip
         """Minimise the quadratic model at w, with curvature ``weights`` for each row and output.
 
         Until the decrease of a pass falls below a fraction of the first one's, or below an
-        accuracy.
+        accuracy. Returns the minimiser, the change of the raw predictions, and the number of passes.
         """
         from skgrad._kernels.coordinate_descent import descend_columns
 
-        p, m = self.model.n_features, self.model.row_length
-        z, bent, work = w.astype(np.float64), np.zeros(len(weights)), np.zeros((2, p))
+        p, m, most = self.model.n_features, self.model.row_length, 0
+        z, raw_change, work = w.astype(np.float64), np.empty(weights.shape), np.zeros((2, p))
         for k in range(self.model.n_outputs):
             row = slice(k * m, (k + 1) * m)
-            bent[:] = 0.0
-            descend_columns(
+            bends = np.column_stack([weights[:, k], np.zeros(len(weights))])
+            shift, n_passes = descend_columns(
                 self.columns.data, self.columns.rows, self.columns.starts, self.scaling.center,
-                self.scaling.scale, np.ascontiguousarray(weights[:, k]), bent, work[0], work[1],
-                gradient[row], z[row], terms.l1[row], terms.l2[row], terms.lower[row],
-                forcing, accuracy, max_epochs,
+                self.scaling.scale, bends, work[0], work[1], gradient[row], z[row],
+                terms.l1[row], terms.l2[row], terms.lower[row], forcing, accuracy, max_epochs,
             )  # fmt: skip
-        return z.astype(w.dtype, copy=False)
+            raw_change[:, k] = bends[:, 1] + shift
+            most = max(most, n_passes)
+        return z.astype(w.dtype, copy=False), raw_change.astype(w.dtype, copy=False), most

@@ -21,8 +21,10 @@ BLOCK_BYTES = 2 << 20
 SPARSE_GRAM_DENSITY = 0.02
 # Above this share of the second moment the one-pass formula keeps 13 digits of a variance.
 ONE_PASS = 1e-3
-# Loops over fewer entries are not worth importing a compiler for.
+# Loops over smaller arrays, or over fewer stored entries (which numpy visits some ten times as
+# slowly), are not worth importing a compiler for.
 COMPILED_SIZE = 1_000_000
+COMPILED_ENTRIES = 100_000
 
 
 def is_small(X: Matrix) -> bool:
@@ -32,6 +34,13 @@ def is_small(X: Matrix) -> bool:
     product costs some 20 microseconds before it starts.
     """
     return X.shape[0] * X.shape[1] * X.dtype.itemsize <= BLOCK_BYTES
+
+
+def worth_compiling(X: Matrix) -> bool:
+    """Tell whether loops over X take longer than importing a compiler."""
+    if isinstance(X, np.ndarray):
+        return X.size >= COMPILED_SIZE
+    return X.nnz >= COMPILED_ENTRIES and X.shape[0] * X.shape[1] >= COMPILED_SIZE
 
 
 def density(X: Matrix) -> float:
@@ -134,7 +143,7 @@ def selected_gram(
     Without a copy of the columns of a CSR matrix, where that is worth a compiled loop.
     """
     ones = np.ones(X.shape[0], dtype=X.dtype) if weights is None else weights
-    if isinstance(X, np.ndarray) or X.shape[0] * X.shape[1] < COMPILED_SIZE:
+    if isinstance(X, np.ndarray) or not worth_compiling(X):
         X = take_columns(X, columns)
         return gram(X, weights, center), rmatmul(X, ones[:, None])[0] - ones.sum() * center
     from skgrad._kernels.columns import add_selected_gram
@@ -168,6 +177,7 @@ def sparse_columns(X: csr_array | csr_matrix, columns: IntArray) -> SparseColumn
     position = _positions(X, columns)
     starts = np.zeros(len(columns) + 1, dtype=X.indptr.dtype)
     count_entries(X.indices, position, starts)
+    starts[0] = 0
     starts = np.cumsum(starts, dtype=starts.dtype)
     ends, n_entries = starts[:-1].copy(), int(starts[-1])
     data, rows = np.empty(n_entries, dtype=X.dtype), np.empty(n_entries, dtype=X.indices.dtype)
@@ -240,7 +250,7 @@ def _sparse_moments(
 
 def _column_squares(X: csr_array | csr_matrix, weights: FloatArray) -> FloatArray:
     squares: FloatArray = np.zeros(X.shape[1])
-    if X.nnz >= COMPILED_SIZE:
+    if worth_compiling(X):
         from skgrad._kernels.columns import column_squares
 
         column_squares(X.data, X.indices, X.indptr, weights, squares)
@@ -254,7 +264,7 @@ def _column_sums(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Sum weighted deviations from the centre, squares of them, and weights, of stored entries."""
     totals: FloatArray = np.zeros((X.shape[1], 3))
-    if X.nnz >= COMPILED_SIZE:
+    if worth_compiling(X):
         from skgrad._kernels.columns import column_sums
 
         column_sums(X.data, X.indices, X.indptr, weights, center, totals)

@@ -69,11 +69,9 @@ def add_selected_gram(
 
 @compiled
 def count_entries(indices: IntArray, position: IntArray, starts: IntArray) -> None:
-    """Add up, at position + 1, the entries of the columns whose position is not negative."""
+    """Add up the entries of each column at its position + 1; at 0 those of position -1."""
     for k in range(len(indices)):
-        column = position[unsigned(indices[k])]
-        if column >= 0:
-            starts[column + 1] += 1
+        starts[unsigned(position[unsigned(indices[k])] + 1)] += 1
 
 
 @compiled
@@ -86,7 +84,7 @@ def transpose_columns(
         for k in range(unsigned(indptr[i]), unsigned(indptr[i + 1])):
             column = position[unsigned(indices[k])]
             if column >= 0:
-                place = unsigned(ends[column])
+                place = unsigned(ends[unsigned(column)])
                 values[place] = data[k]
                 rows[place] = i
-                ends[column] += 1
+                ends[unsigned(column)] += 1

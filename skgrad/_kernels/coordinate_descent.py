@@ -59,63 +59,58 @@ def descend_gram(
 
 @compiled
 def descend_columns(
-    data: FloatArray, rows: IntArray, indptr: IntArray, center: FloatArray, scale: FloatArray,
-    weights: FloatArray, bent: FloatArray, crosses: FloatArray, curvatures: FloatArray,
-    gradient: FloatArray, z: FloatArray, l1: FloatArray, l2: FloatArray, lower: FloatArray,
+    data: FloatArray, rows: IntArray, starts: IntArray, center: FloatArray, scale: FloatArray,
+    bends: FloatArray, crosses: FloatArray, curvatures: FloatArray, gradient: FloatArray,
+    z: FloatArray, l1: FloatArray, l2: FloatArray, lower: FloatArray,
     forcing: float, accuracy: float, max_epochs: int,
-) -> None:  # fmt: skip
-    """Minimise with the Hessian A' diag(weights) A, A = [(X - center) scale, 1], X in columns.
+) -> tuple[float, int]:  # fmt: skip
+    """Minimise with the Hessian A' diag(weights) A, A = [(X - center) scale, 1], X by columns.
 
     z changes in place; gradient is the quadratic part's at the first z. If z is longer than the
-    number of columns, its last entry belongs to the ones. ``bent`` (zeros at first) holds weights
-    times X scale (z - first z); what centres and ones add is the same for all rows: one number,
-    ``shift``. Ends when the decrease of a pass falls below a fraction of the first pass's, or below
-    the accuracy.
+    number of columns, its last entry belongs to the ones. A row of ``bends`` holds a row's weight
+    and its entry of X scale (z - first z), zero at first; what centres and ones add to it is the
+    same for all rows, and returned, with the number of passes. Ends when the decrease of a pass falls below a fraction of the
+    first pass's, or below the accuracy.
     """
-    n_columns, total_weight = len(indptr) - 1, weights.sum()
-    shift, bent_sum, first = 0.0, 0.0, 0.0
+    n_columns, total_weight = len(starts) - 1, bends[:, 0].sum()
+    shift, bent, goal = 0.0, 0.0, accuracy
     for epoch in range(max_epochs):
         decrease = 0.0
         for j in range(n_columns):
-            start, stop = unsigned(indptr[j]), unsigned(indptr[j + 1])
-            product = 0.0
-            if epoch == 0:
-                cross, square = 0.0, 0.0
-                for k in range(start, stop):
-                    row = unsigned(rows[k])
-                    weighted = weights[row] * data[k]
+            if epoch > 0 and z[j] == 0.0:
+                continue
+            product, cross, square = 0.0, 0.0, 0.0
+            for k in range(unsigned(starts[j]), unsigned(starts[j + 1])):
+                row = unsigned(rows[k])
+                weighted = bends[row, 0] * data[k]
+                product += weighted * bends[row, 1]
+                if epoch == 0:
                     cross += weighted
                     square += weighted * data[k]
-                    product += data[k] * bent[row]
+            if epoch == 0:
                 crosses[j] = cross
                 square += center[j] * (center[j] * total_weight - 2.0 * cross)
                 curvatures[j] = square * scale[j] * scale[j]
-            elif z[j] == 0.0:
-                continue
-            else:
-                for k in range(start, stop):
-                    product += data[k] * bent[unsigned(rows[k])]
             if curvatures[j] + l2[j] <= 0.0:
                 continue
-            product += shift * crosses[j] - center[j] * (bent_sum + shift * total_weight)
+            product += shift * crosses[j] - center[j] * (bent + shift * total_weight)
             slope = gradient[j] + scale[j] * product
             change = minimiser(slope, curvatures[j], z[j], l1[j], l2[j], lower[j]) - z[j]
             if change != 0.0:
                 z[j] += change
                 decrease += 0.5 * (curvatures[j] + l2[j]) * change * change
                 move = change * scale[j]
-                for k in range(start, stop):
-                    row = unsigned(rows[k])
-                    bent[row] += move * weights[row] * data[k]
-                bent_sum += move * crosses[j]
+                for k in range(unsigned(starts[j]), unsigned(starts[j + 1])):
+                    bends[unsigned(rows[k]), 1] += move * data[k]
+                bent += move * crosses[j]
                 shift -= move * center[j]
         if len(z) > n_columns:
-            slope = gradient[n_columns] + bent_sum + shift * total_weight
-            change = -slope / total_weight
+            change = -(gradient[n_columns] + bent + shift * total_weight) / total_weight
             z[n_columns] += change
             shift += change
             decrease += 0.5 * total_weight * change * change
         if epoch == 0:
-            first = decrease
-        if decrease <= max(forcing * first, accuracy):
+            goal = max(forcing * decrease, accuracy)
+        if decrease <= goal:
             break
+    return shift, epoch + 1

@@ -29,18 +29,18 @@ class ColumnQuadraticModel:
         The columns of the working set.
     w, gradient : arrays of shape (n_params,)
         Point of expansion, and gradient of the smooth part there.
-    weights : array of shape (n_samples, n_outputs)
-        Curvature of each row's loss at w.
+    raw : array of shape (n_samples, n_outputs)
+        Raw predictions at w.
     """
 
     hessian = None  # never built
 
     def __init__(
         self, objective: Objective, walk: ColumnWalk, w: FloatArray, gradient: FloatArray,
-        weights: FloatArray,
+        raw: FloatArray,
     ) -> None:  # fmt: skip
-        self.objective, self.walk, self.weights = objective, walk, weights
-        self.w, self.gradient = w, gradient
+        self.objective, self.walk = objective, walk
+        self.w, self.gradient, self.raw, self.raw_change = w, gradient, raw, np.zeros_like(raw)
         moved = objective.prox(w - gradient, 1.0) - w
         self.residual = float(np.linalg.norm(moved))
 
@@ -48,10 +48,17 @@ class ColumnQuadraticModel:
         """Minimise from w until passes decrease the model little, or to an accuracy."""
         terms = self.objective.columns.penalty.terms(self.w)
         assert terms is not None
-        return self.walk.minimise(
-            self.weights, self.gradient, self.w, terms,
+        weights = self.objective.columns.curvature_weights(self.raw)
+        z, self.raw_change, n_passes = self.walk.minimise(
+            weights, self.gradient, self.w, terms,
             forcing=FORCING, accuracy=accuracy, max_epochs=MAX_EPOCHS,
         )  # fmt: skip
+        self.objective.passes += n_passes
+        return z
+
+    def raw_after(self, step: float) -> FloatArray:
+        """Compute the raw predictions after a step towards the minimiser."""
+        return self.raw + step * self.raw_change
 
     def promise(self, target: FloatArray) -> float:
         """Estimate the objective's gap at w: none, if no step decreases it."""

@@ -54,6 +54,9 @@ class ImplicitQuadraticModel:
         quadratic = 0.5 * float((slope + self.gradient) @ (z - self.w))
         return quadratic + self.objective.nonsmooth_value(z) - self.offset
 
+    def raw_after(self, step: float) -> None:
+        """Raw predictions are not kept."""
+
     def promise(self, target: FloatArray) -> float:
         """Estimate the objective's gap at w by the model's decrease."""
         change = target - self.w

@@ -113,6 +113,9 @@ class QuadraticModel:
         slope = self.slope(z)
         return z, slope, self.value(z, slope)
 
+    def raw_after(self, step: float) -> None:
+        """Raw predictions are not kept."""
+
     def promise(self, target: FloatArray) -> float:
         """Estimate the objective's gap at w: by the model's decrease towards its minimiser."""
         margin = 1.0 if self.objective.continuous_curvature else JUMP_MARGIN

@@ -20,6 +20,11 @@ PASS_WORTH = 10.0
 GROWTH = 3
 # Coordinate descent beats the Gram matrix of more columns than these.
 LARGEST_GRAM = 300
+# Columns are gathered for it with those that would violate their condition if their slope were this
+# many times as large: gathering them anew costs as much as several passes over them.
+NEAR = 1.5
+# Beyond this share of the columns, all are gathered, once for the whole run.
+MOST = 0.3
 # A set that has become too large by this factor is chosen anew.
 SLACK = 2
 
@@ -72,4 +77,9 @@ def working_set(
     if previous is not None and np.isin(wanted, previous, assume_unique=True).all():
         if columns.can_be_walked or len(previous) <= SLACK * max(len(wanted), budget):
             return previous
+    if columns.can_be_walked and len(wanted) > LARGEST_GRAM:
+        near = np.flatnonzero(columns.violation(w, NEAR * gradient))
+        wanted = np.union1d(wanted, near if previous is None else np.union1d(near, previous))
+        if len(wanted) > MOST * n_columns:
+            return np.arange(n_columns)
     return wanted

@@ -29,13 +29,20 @@ INNER_ACCURACY = 1e-6
 LARGEST_EXPLICIT = 1000
 
 
+Model = QuadraticModel | ColumnQuadraticModel | ImplicitQuadraticModel
+
+
 @dataclass(slots=True)
 class ProximalNewtonState(State):
-    """Gradient of the smooth part at w, the working set and, if it is constant, the Hessian."""
+    """Gradient at w of the smooth part, the working set, and what a model can take up again.
+
+    That is the Hessian, if it is constant, and the raw predictions, where the model knows them.
+    """
 
     gradient: FloatArray | None = None
     part: Part | None = None
     hessian: FloatArray | None = None
+    raw: FloatArray | None = None
 
 
 class ProximalNewton(Solver):
@@ -103,7 +110,7 @@ class ProximalNewton(Solver):
             + objective.nonsmooth_value(w + direction)
             - objective.nonsmooth_value(w)
         )
-        found = self._search(objective, w, direction, decrease, state) if decrease < 0.0 else None
+        found = self._search(objective, model, w, direction, decrease, state)
         if found is None:
             gap = least_gap(state.gap, model.promise(target))
             return w, replace(state, gap=gap, status=Status.PRECISION)
@@ -112,23 +119,22 @@ class ProximalNewton(Solver):
         residual = float(np.linalg.norm(mapping))
         outside = np.count_nonzero(mapping) > np.count_nonzero(mapping[part.places])
         total = value + objective.nonsmooth_value(moved)
-        estimate = model.gap_after(target, residual, state.value - total, settled=not outside)
+        gap = least_gap(
+            objective.columns.dual_bound(moved, value, gradient),
+            model.gap_after(target, residual, state.value - total, settled=not outside),
+        )
         return moved, ProximalNewtonState(
-            total, residual, step, least_gap(objective.columns.dual_bound(moved, value, gradient), estimate),
-            gradient=gradient, part=part,
+            total, residual, step, gap, gradient=gradient, part=part, raw=model.raw_after(step),
             hessian=model.hessian if objective.constant_curvature else None,
         )  # fmt: skip
 
-    def _model(
-        self, part: Part, w: FloatArray, state: ProximalNewtonState
-    ) -> QuadraticModel | ColumnQuadraticModel | ImplicitQuadraticModel:
+    def _model(self, part: Part, w: FloatArray, state: ProximalNewtonState) -> Model:
         """Expand the smooth part on the working set."""
         assert state.gradient is not None
         start, slope = w[part.places], state.gradient[part.places]
         if part.walk is not None:
-            part.objective.passes += 0.5
-            weights = part.objective.columns.curvature_weights(start)
-            return ColumnQuadraticModel(part.objective, part.walk, start, slope, weights)
+            raw = part.objective.columns.raw(start) if state.raw is None else state.raw
+            return ColumnQuadraticModel(part.objective, part.walk, start, slope, raw)
         if part.objective.block_size > LARGEST_EXPLICIT:
             return ImplicitQuadraticModel(part.objective, start, slope)
         hessian = state.hessian if part is state.part else None
@@ -137,15 +143,18 @@ class ProximalNewton(Solver):
         return QuadraticModel(part.objective, start, slope, hessian)
 
     def _search(
-        self, objective: Objective, w: FloatArray, direction: FloatArray, decrease: float,
-        state: ProximalNewtonState,
+        self, objective: Objective, model: Model, w: FloatArray, direction: FloatArray,
+        decrease: float, state: ProximalNewtonState,
     ) -> tuple[float, FloatArray, float, FloatArray] | None:  # fmt: skip
         """Shorten the step until the decrease is a fraction of what the model promises."""
         noise = 10 * float(np.finfo(w.dtype).eps) * abs(state.value)
         step = float(self.learning_rate)
-        for _ in range(MAX_TRIALS):
-            moved = w + step * direction
-            value, gradient = objective.value_and_gradient(moved)
+        for _ in range(MAX_TRIALS if decrease < 0.0 else 0):
+            moved, raw = w + step * direction, model.raw_after(step)
+            if raw is None:
+                value, gradient = objective.value_and_gradient(moved)
+            else:
+                value, gradient = objective.columns.value_and_gradient(raw)
             total = value + objective.nonsmooth_value(moved)
             if total <= state.value + SUFFICIENT_DECREASE * step * decrease + noise:
                 return step, moved, value, gradient
