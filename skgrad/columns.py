@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skgrad import gaps
-from skgrad._typing import FloatArray, IntArray, Matrix
+from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.coordinate_penalty import CoordinatePenalty, Terms
 from skgrad.linalg import SparseColumns, is_small, sparse_columns, take_columns, worth_compiling
 from skgrad.losses import Loss
@@ -52,9 +52,9 @@ class Columns:
         elementary = self.penalty.penalty.l1_strength is not None and not self.loss.coupled
         return elementary and self.are_many and not isinstance(self.X, np.ndarray)
 
-    def support(self, w: FloatArray) -> IntArray:
-        """Find the columns that have a coefficient other than zero."""
-        return np.flatnonzero(self.model.coef(w).any(axis=0))
+    def support(self, w: FloatArray) -> Array:
+        """Tell which columns have a coefficient other than zero, shape (n_features,)."""
+        return np.asarray(self.model.coef(w).any(axis=0))
 
     def violation(self, w: FloatArray, gradient: FloatArray) -> FloatArray:
         """Compute how far a proximal gradient step moves each column's coefficients: 0 if optimal.

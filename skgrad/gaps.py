@@ -16,7 +16,7 @@ from skgrad.rows import Batch
 # The intercept's curvature may be this much below the loss's largest: half its inverse.
 INTERCEPT_MARGIN = 5.0
 # Dual points that have to shrink by more than this give a bound that is of no use yet.
-LARGEST_SHRINKAGE = 0.1
+LARGEST_SHRINKAGE = 0.01
 
 
 def gradient_gap(

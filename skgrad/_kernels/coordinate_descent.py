@@ -13,6 +13,9 @@ from skgrad._typing import FloatArray, IntArray
 
 unsigned = np.uint64
 
+# Zeros whose slope is this far inside the interval of the penalty's are left alone.
+CERTAIN = 0.5
+
 
 @compiled
 def minimiser(
@@ -31,10 +34,10 @@ def minimiser(
 def descend_gram(
     H: FloatArray, slope: FloatArray, z: FloatArray, l1: FloatArray, l2: FloatArray,
     lower: FloatArray, accuracy: float, max_epochs: int,
-) -> None:  # fmt: skip
+) -> bool:  # fmt: skip
     """Minimise with the Hessian at hand; z and the slope of the quadratic part change in place.
 
-    Ends when the decrease of a pass over all coordinates is at most the accuracy.
+    Tells whether a pass over all coordinates decreased the function by no more than the accuracy.
     """
     everything = True
     for _ in range(max_epochs):
@@ -49,12 +52,13 @@ def descend_gram(
                 decrease += 0.5 * (curvature + l2[j]) * change * change
                 for k in range(len(z)):
                     slope[k] += change * H[j, k]
-        if decrease > accuracy:
-            everything = False
-        elif everything:
-            break
-        else:
+        if decrease <= accuracy:
+            if everything:
+                return True
             everything = True
+        else:
+            everything = False
+    return False
 
 
 @compiled
@@ -77,7 +81,7 @@ def descend_columns(
     for epoch in range(max_epochs):
         decrease = 0.0
         for j in range(n_columns):
-            if epoch > 0 and z[j] == 0.0:
+            if z[j] == 0.0 and (epoch > 0 or abs(gradient[j]) < CERTAIN * l1[j]):
                 continue
             product, cross, square = 0.0, 0.0, 0.0
             for k in range(unsigned(starts[j]), unsigned(starts[j + 1])):

@@ -7,14 +7,15 @@ import math
 import numpy as np
 
 from skgrad._typing import FloatArray
+from skgrad.coordinate_penalty import Terms
 from skgrad.objective import Objective
+from skgrad.solvers._gram_descent import minimise_block
 
 # Semismooth Newton steps find the right signs in a few rounds, or cycle; then accelerated proximal
 # gradient steps bring the point closer before they are tried again.
 MAX_ROUNDS = 100
 GRADIENT_STEPS = 20
-# Passes of coordinate descent before that, for more coordinates than these.
-MAX_EPOCHS = 100
+# Compiled loops are for more coordinates than these.
 SMALL = 50
 # Curvature given to directions without any, relative to the largest: no division by zero.
 RIDGE = 1e-10
@@ -72,7 +73,10 @@ class QuadraticModel:
 
     def minimise(self, accuracy: float) -> FloatArray:
         """Minimise to an accuracy of the value, from w."""
-        z, slope, value = self._start(accuracy)
+        terms = self.objective.columns.penalty.terms(self.w)
+        if terms is not None and self.objective.columns.are_many and self.w.size > SMALL:
+            return self._minimise_blocks(terms, accuracy)
+        z, slope, value = self.w, self.gradient, 0.0
         first = 0  # the damping that worked last time, less one
         for _ in range(MAX_ROUNDS):
             target = self.objective.prox(z - self.steps * slope, self.steps)
@@ -96,22 +100,18 @@ class QuadraticModel:
                 value = self.value(z, slope)
         return z
 
-    def _start(self, accuracy: float) -> tuple[FloatArray, FloatArray, float]:
-        """Descend along coordinates where that is worth a compiled loop: it finds most signs."""
-        columns = self.objective.columns
-        terms = columns.penalty.terms(self.w)
-        if terms is None or not columns.are_many or self.w.size <= SMALL:
-            return self.w, self.gradient, 0.0
-        from skgrad._kernels.coordinate_descent import descend_gram
-
-        z, slope = self.w.copy(), self.gradient.copy()
-        size = self.H.shape[-1]
+    def _minimise_blocks(self, terms: Terms, accuracy: float) -> FloatArray:
+        """Minimise block by block in float64, with compiled loops."""
+        size, z = self.H.shape[-1], self.w.copy()
+        accuracy = max(accuracy, float(np.finfo(z.dtype).eps) ** 2 * abs(self.offset))
         for b, H in enumerate(self.H):
             block = slice(b * size, (b + 1) * size)
-            l1, l2, lower = (term[block] for term in terms)
-            descend_gram(H, slope[block], z[block], l1, l2, lower, accuracy, MAX_EPOCHS)
-        slope = self.slope(z)
-        return z, slope, self.value(z, slope)
+            parts = Terms(*(term[block].astype(np.float64) for term in terms))
+            z[block] = minimise_block(
+                H.astype(np.float64, copy=False), self.gradient[block].astype(np.float64),
+                self.w[block].astype(np.float64), parts, accuracy,
+            )  # fmt: skip
+        return z
 
     def raw_after(self, step: float) -> None:
         """Raw predictions are not kept."""

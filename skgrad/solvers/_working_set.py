@@ -66,20 +66,23 @@ def working_set(
     if n_columns <= SMALL or Capability.SMOOTH_PENALTY in objective.offers:
         return None
     support, violation = columns.support(w), columns.violation(w, gradient)
-    violation[support] = 0.0
-    violators = np.flatnonzero(violation)
+    wanted, n_support = (violation > 0.0) | support, int(support.sum())
     together = max(1, objective.block_size // (n_columns + 1))  # outputs that share a block
     budget = max(10, int(math.sqrt(PASS_WORTH * n_columns)) // together)
-    room = max(budget, GROWTH * len(support)) - len(support)
-    if len(violators) > room and not columns.can_be_walked:
-        violators = np.argpartition(violation, -room)[-room:]
-    wanted = np.union1d(support, violators)
-    if previous is not None and np.isin(wanted, previous, assume_unique=True).all():
-        if columns.can_be_walked or len(previous) <= SLACK * max(len(wanted), budget):
+    room = max(budget, GROWTH * n_support)
+    if wanted.sum() > room and not columns.can_be_walked:
+        violation[support] = np.inf
+        wanted[:] = False
+        wanted[np.argpartition(violation, -room)[-room:]] = True
+    size = int(wanted.sum())
+    if previous is not None:
+        kept = int(wanted[previous].sum())
+        if kept == size and (columns.can_be_walked or len(previous) <= SLACK * max(size, budget)):
             return previous
-    if columns.can_be_walked and len(wanted) > LARGEST_GRAM:
-        near = np.flatnonzero(columns.violation(w, NEAR * gradient))
-        wanted = np.union1d(wanted, near if previous is None else np.union1d(near, previous))
-        if len(wanted) > MOST * n_columns:
-            return np.arange(n_columns)
-    return wanted
+        if size - kept + len(previous) <= room:
+            wanted[previous] = True
+    if columns.can_be_walked and size > LARGEST_GRAM:
+        wanted |= columns.violation(w, NEAR * gradient) > 0.0
+        wanted[[] if previous is None else previous] = True
+        wanted |= wanted.sum() > MOST * n_columns
+    return np.flatnonzero(wanted)
