@@ -12,11 +12,24 @@ from skgrad.solvers._base import CURVATURE_MARGIN, curvature_gap
 
 # The squared residual falls by this factor: a better minimiser of an inexact model is worth little.
 FORCING = 1e-2
-MAX_ROUNDS = 30
 # Conjugate gradients end at this relative residual: signs change anyway.
 RESIDUAL = 0.1
-MAX_PRODUCTS = 60
+# Products with the Hessian for one system, and for one model: then its expansion is renewed.
+MAX_PRODUCTS = 30
+MAX_TOTAL = 150
+# Curvature given to all directions, relative to a coordinate's own: more coordinates than rows have
+# directions without any, along which conjugate gradients would go far beyond many kinks.
+RIDGE = 1e-4
+# Lengths of a step that is cut off at kinks, before a proximal gradient step is made instead.
+LENGTHS = (1.0, 0.2)
+# A proximal gradient step that worked is tried this much longer next time.
+GROWTH = 1.5
+
+
 MAX_HALVINGS = 30
+
+# A point, the gradient of the model's quadratic part there, and the model's value.
+Point = tuple[FloatArray, FloatArray, float]
 
 
 class ImplicitQuadraticModel:
@@ -41,12 +54,13 @@ class ImplicitQuadraticModel:
         self.steps = np.full_like(w, 1.0 / objective.coordinate_curvature)
         self.offset = objective.nonsmooth_value(w)
         self.kinked = objective.prox_slope(np.zeros_like(w), self.steps) == 0.0
-        # Least curvature met along a direction.
-        self.curvature = math.inf
+        # Least curvature met along a direction, products made, and length of the last gradient step.
+        self.curvature, self.n_products, self.length = math.inf, 0, 1.0
 
     def product(self, v: FloatArray) -> FloatArray:
         """Multiply the Hessian with v."""
         self.objective.passes += 1.0
+        self.n_products += 1
         return self._hessian_product(v)
 
     def value(self, z: FloatArray, slope: FloatArray) -> float:
@@ -70,31 +84,38 @@ class ImplicitQuadraticModel:
 
     def minimise(self, accuracy: float) -> FloatArray:
         """Minimise from w until the squared residual falls by a factor, or to an accuracy."""
-        z, slope, value, goal = self.w, self.gradient, 0.0, accuracy
-        for round_ in range(MAX_ROUNDS):
+        z, slope, value, goal = self.w, self.gradient, 0.0, math.nan
+        while self.n_products < MAX_TOTAL:
             target = self.objective.prox(z - self.steps * slope, self.steps)
             residual = z - target
             size = float(residual @ (residual / self.steps))
-            if round_ == 0:
+            if goal != goal:
                 goal = max(accuracy, FORCING * size)
             if size <= goal:
                 break
-            change, curved = self._semismooth_step(target, residual)
-            candidate = z + change
-            crossed = self.kinked & (candidate * target < 0.0)
-            if crossed.any():
-                # A coordinate stops where it changes sign.
-                candidate[crossed] = 0.0
-                curved = self.product(candidate - z)
-            candidate_value = self.value(candidate, slope + curved)
-            if candidate_value < value:
-                z, slope, value = candidate, slope + curved, candidate_value
-                continue
-            shorter = self._gradient_step(z, slope, value)
-            if shorter is None:
+            found = self._newton(z, slope, value, target) or self._gradient_step(z, slope, value)
+            if found is None:
                 break
-            z, slope, value = shorter
+            z, slope, value = found
         return z
+
+    def _newton(
+        self, z: FloatArray, slope: FloatArray, value: float, target: FloatArray
+    ) -> Point | None:
+        """Make a semismooth Newton step, cut off where coordinates change sign."""
+        change, curved = self._semismooth_step(target, z - target)
+        for length in LENGTHS:
+            candidate = z + length * change
+            crossed = self.kinked & (candidate * target < 0.0)
+            candidate[crossed] = 0.0
+            if crossed.any():
+                candidate_slope = slope + self.product(candidate - z)
+            else:
+                candidate_slope = slope + length * curved
+            candidate_value = self.value(candidate, candidate_slope)
+            if candidate_value < value:
+                return candidate, candidate_slope, candidate_value
+        return None
 
     def _semismooth_step(
         self, target: FloatArray, residual: FloatArray
@@ -105,7 +126,7 @@ class ImplicitQuadraticModel:
         change = np.where(free, 0.0, -residual).astype(residual.dtype, copy=False)
         curved = self.product(change) if change.any() else np.zeros_like(change)
         scaled = np.where(free, P * self.steps, 1.0).astype(P.dtype, copy=False)
-        shrinkage = (1.0 - P) / scaled
+        shrinkage = (1.0 - P) / scaled + RIDGE / self.steps
         right = np.where(free, -residual / scaled - curved, 0.0).astype(P.dtype, copy=False)
         direction, size = right.copy(), float(right @ right)
         goal = RESIDUAL**2 * size
@@ -126,16 +147,16 @@ class ImplicitQuadraticModel:
             direction = right + (size / previous) * direction
         return change, curved
 
-    def _gradient_step(
-        self, z: FloatArray, slope: FloatArray, value: float
-    ) -> tuple[FloatArray, FloatArray, float] | None:
+    def _gradient_step(self, z: FloatArray, slope: FloatArray, value: float) -> Point | None:
         """Make a proximal gradient step, shortened until the model falls; None if it never does."""
-        steps = self.steps
         for _ in range(MAX_HALVINGS):
-            moved = self.objective.prox(z - steps * slope, steps)
+            moved = self.objective.prox(
+                z - self.length * self.steps * slope, self.length * self.steps
+            )
             moved_slope = slope + self.product(moved - z)
             moved_value = self.value(moved, moved_slope)
             if moved_value < value:
+                self.length *= GROWTH
                 return moved, moved_slope, moved_value
-            steps = 0.5 * steps
+            self.length *= 0.5
         return None

@@ -18,6 +18,8 @@ SMALL = 50
 PASS_WORTH = 10.0
 # Beyond that, the set may be this much larger than the support: it is found in a few rounds.
 GROWTH = 3
+# Up to this order the Hessian of a working set is built and factorised.
+LARGEST_EXPLICIT = 2000
 # Coordinate descent beats the Gram matrix of more columns than these.
 LARGEST_GRAM = 300
 # Columns are gathered for it with those that would violate their condition if their slope were this
@@ -69,7 +71,9 @@ def working_set(
     wanted, n_support = (violation > 0.0) | support, int(support.sum())
     together = max(1, objective.block_size // (n_columns + 1))  # outputs that share a block
     budget = max(10, int(math.sqrt(PASS_WORTH * n_columns)) // together)
-    room = max(budget, GROWTH * n_support)
+    room = max(
+        budget, min(GROWTH * n_support, max(n_support + budget, LARGEST_EXPLICIT // together - 1))
+    )
     if wanted.sum() > room and not columns.can_be_walked:
         violation[support] = np.inf
         wanted[:] = False

@@ -15,7 +15,7 @@ from skgrad.solvers._base import Run, Solver, State, Status, least_gap
 from skgrad.solvers._column_quadratic import ColumnQuadraticModel
 from skgrad.solvers._implicit_quadratic import ImplicitQuadraticModel
 from skgrad.solvers._quadratic import QuadraticModel
-from skgrad.solvers._working_set import Part, choose_part
+from skgrad.solvers._working_set import LARGEST_EXPLICIT, Part, choose_part
 
 SUFFICIENT_DECREASE = 1e-4
 # Where the Hessian is nearly singular the model promises the moon: be quick to come down.
@@ -23,10 +23,6 @@ SHRINKAGE = 0.3
 MAX_TRIALS = 40
 # The semismooth Newton steps inside converge in one jump: a tight accuracy costs nothing.
 INNER_ACCURACY = 1e-6
-
-
-# Up to this order the Hessian of a working set is built and factorised.
-LARGEST_EXPLICIT = 1000
 
 
 Model = QuadraticModel | ColumnQuadraticModel | ImplicitQuadraticModel
