@@ -9,7 +9,14 @@ import numpy as np
 from skgrad import gaps
 from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.coordinate_penalty import CoordinatePenalty, Terms
-from skgrad.linalg import SparseColumns, is_small, sparse_columns, take_columns, worth_compiling
+from skgrad.linalg import (
+    COMPILED_SIZE,
+    SparseColumns,
+    cut_rows,
+    is_small,
+    sparse_columns,
+    take_columns,
+)
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Selected, Standardization, StandardizedMatrix
 from skgrad.rows import Batch, RowSum
@@ -44,7 +51,7 @@ class Columns:
     @property
     def are_many(self) -> bool:
         """Whether the data are worth compiled loops."""
-        return worth_compiling(self.X)
+        return self.X.shape[0] * self.X.shape[1] >= COMPILED_SIZE
 
     @property
     def can_be_walked(self) -> bool:
@@ -110,7 +117,12 @@ class Columns:
             A = StandardizedMatrix.build(X, scaling, intercept=intercept)
             return RowSum.of(X, data._replace(A=A))
         view = Selected(data.A, columns, n_features=self.model.n_features, intercept=intercept)
-        return RowSum(data._replace(A=view), self.rows.slices)
+        slices = self.rows.slices
+        if isinstance(self.X, np.ndarray):
+            # Blocks of the columns' size: a Gram product of few rows would mostly add up matrices.
+            n_bytes = self.X.shape[0] * len(columns) * self.X.dtype.itemsize
+            slices = list(cut_rows(self.X.shape[0], n_bytes))
+        return RowSum(data._replace(A=view), slices)
 
 
 class HessianProduct:

@@ -60,6 +60,11 @@ def row_blocks(X: Matrix) -> Iterator[slice]:
         yield slice(0, n_samples)
         return
     n_bytes = X.nbytes if isinstance(X, np.ndarray) else X.data.nbytes + X.indices.nbytes
+    yield from cut_rows(n_samples, n_bytes)
+
+
+def cut_rows(n_samples: int, n_bytes: int) -> Iterator[slice]:
+    """Cut rows that take so many bytes in all."""
     n_rows = max(1, n_samples * BLOCK_BYTES // max(n_bytes, 1))
     for start in range(0, n_samples, n_rows):
         yield slice(start, min(start + n_rows, n_samples))

@@ -7,12 +7,15 @@ import numpy as np
 from skgrad._typing import FloatArray
 from skgrad.columns import ColumnWalk
 from skgrad.objective import Objective
-from skgrad.solvers._base import CURVATURE_MARGIN
+
 
 # Passes end when one decreases the model by less than this share of the first: a better minimiser
 # of an inexact model is worth little.
 FORCING = 0.02
 MAX_EPOCHS = 50
+# Coordinate descent leaves the flattest directions for last: their curvature may be so much below
+# the average that a step met.
+MARGIN = 30.0
 
 
 class ColumnQuadraticModel:
@@ -68,4 +71,4 @@ class ColumnQuadraticModel:
         self, target: FloatArray, residual: float, decrease: float, *, settled: bool
     ) -> float:
         """Estimate the gap where the proximal step has this norm, by the curvature of this step."""
-        return CURVATURE_MARGIN * decrease * (residual / self.residual) ** 2
+        return MARGIN * decrease * (residual / self.residual) ** 2
