@@ -101,4 +101,5 @@ def dual_bound(
         conjugate += (1.0 - c) * at_zero
         conjugate -= c * (1.0 - c) * (value + at_zero) if loss.quadratic else 0.0
     residual = float(np.abs(model.intercept(gradient) * model.intercept(w)).sum())
-    return value + penalty.value(w) + penalty.penalty.conjugate(c * dual) + conjugate + c * residual
+    conjugate += penalty.penalty.conjugate(c * dual)
+    return max(0.0, value + penalty.value(w) + conjugate + c * residual)

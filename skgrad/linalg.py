@@ -260,7 +260,7 @@ def _column_squares(X: csr_array | csr_matrix, weights: FloatArray) -> FloatArra
 
         column_squares(X.data, X.indices, X.indptr, weights, squares)
         return squares
-    terms = np.repeat(weights, np.diff(X.indptr)) * np.square(X.data)
+    terms = np.repeat(weights, np.diff(X.indptr)) * np.square(X.data, dtype=np.float64)
     return squares + np.bincount(X.indices, weights=terms, minlength=X.shape[1])
 
 

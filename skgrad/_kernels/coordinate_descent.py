@@ -73,8 +73,8 @@ def descend_columns(
     z changes in place; gradient is the quadratic part's at the first z. If z is longer than the
     number of columns, its last entry belongs to the ones. A row of ``bends`` holds a row's weight
     and its entry of X scale (z - first z), zero at first; what centres and ones add to it is the
-    same for all rows, and returned, with the number of passes. Ends when the decrease of a pass falls below a fraction of the
-    first pass's, or below the accuracy.
+    same for all rows, and returned, with the number of passes. Ends when the decrease of a pass
+    falls below a fraction of the first pass's, or below the accuracy.
     """
     n_columns, total_weight = len(starts) - 1, bends[:, 0].sum()
     shift, bent, goal = 0.0, 0.0, accuracy

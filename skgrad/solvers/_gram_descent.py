@@ -8,7 +8,7 @@ from scipy.linalg import cho_factor, cho_solve
 from skgrad._typing import FloatArray, IntArray
 from skgrad.coordinate_penalty import Terms
 
-MAX_ROUNDS = 200
+MAX_ROUNDS = 50
 # Passes of coordinate descent between Newton steps: they find which coordinates are zero, and are
 # slow only where columns are collinear, which does not trouble Newton's method.
 EPOCHS = 10
