@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from skgrad._typing import FloatArray
 from skgrad.models import LinearModel, Standardization
 from skgrad.penalties import Penalty
+
+
+class Terms(NamedTuple):
+    """A penalty sum_j l1_j |w_j| + l2_j w_j^2 / 2 with bounds w_j >= lower_j: arrays like w."""
+
+    l1: FloatArray
+    l2: FloatArray
+    lower: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,18 @@ class CoordinatePenalty:
         """Add the diagonal of a smooth penalty's Hessian in place; without a rotation."""
         curvature = self.penalty.curvature(self.coef(w))
         self.model.coef(diagonal)[...] += curvature * self.standardization.scale**2
+
+    def terms(self, w: FloatArray) -> Terms | None:
+        """Write the penalty as L1 and L2 terms with lower bounds; None if there is more to it."""
+        if self.penalty.l1_strength is None:
+            return None
+        scale = self.standardization.scale
+        l1, l2, lower = np.zeros_like(w), np.zeros_like(w), np.full_like(w, -np.inf)
+        self.model.coef(l1)[...] = self.penalty.l1_strength * scale
+        self.model.coef(l2)[...] = self.penalty.strong_convexity * scale**2
+        if self.penalty.nonnegative:
+            self.model.coef(lower)[...] = 0.0
+        return Terms(l1, l2, lower)
 
     def prox(self, w: FloatArray, step_size: float | FloatArray) -> FloatArray:
         """Apply the proximal operator: in a solver's coordinates, steps shrink with scale^2."""

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from skgrad import gaps
-from skgrad._typing import Array, FloatArray, Matrix
+from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.certificates import certified_gap
+from skgrad.columns import Columns
 from skgrad.coordinate_penalty import CoordinatePenalty
 from skgrad.coordinates import (
     LARGEST_ROTATION,
@@ -395,6 +396,23 @@ class Objective:
         data = self._rows.data
         curvature = data.weigh(self.loss.curvature(data.y, self.model.forward(w, data.A)))
         return np.sqrt(curvature.T)[:, :, None] * data.A.explicit().A
+
+    @property
+    def columns(self) -> Columns:
+        """The data by columns, for methods that work on a few of them at a time."""
+        return Columns(
+            self.X, self._rows, self.model, self.loss, self._penalty, self._loss_curvature
+        )
+
+    def restrict(self, columns: IntArray) -> tuple[Objective, IntArray]:
+        """Fix all coefficients but some columns' at zero; also tell where those parameters are."""
+        restricted = copy(self)
+        restricted.model = self.model.select(columns)
+        restricted.n_params = restricted.model.n_params
+        restricted.standardization = scaling = self.standardization.select(columns)
+        restricted._rows = self.columns.select(columns)
+        restricted._penalty = CoordinatePenalty(self.penalty, restricted.model, scaling)
+        return restricted, self.model.positions(columns)
 
     def smoothed(self, width: float, multipliers: FloatArray) -> Objective:
         """Replace the loss by its Moreau envelope at shifted predictions (augmented Lagrangian)."""

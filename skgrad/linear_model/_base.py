@@ -24,10 +24,10 @@ from skgrad._parameters import Parameterized
 from skgrad._threads import single_threaded_blas
 from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.callbacks import EarlyStopping
-from skgrad.linalg import sums_to_finite
 from skgrad.linear_model._callbacks import SklearnCallbacks
 from skgrad.linear_model._problem import Problem, positive_rows
 from skgrad.losses import get_loss
+from skgrad.moments import sums_to_finite
 from skgrad.objective import Objective
 from skgrad.solvers import Result, Solver, Status, choose_solver, get_solver
 
