@@ -6,6 +6,7 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -18,14 +19,14 @@ from sklearn.linear_model._base import SparseCoefMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils._tags import Tags
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
 from skgrad._parameters import Parameterized
 from skgrad._threads import single_threaded_blas
 from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.callbacks import EarlyStopping
 from skgrad.linear_model._callbacks import SklearnCallbacks
-from skgrad.linear_model._problem import Problem, positive_rows
+from skgrad.linear_model._problem import Problem, weighted_rows
 from skgrad.losses import get_loss
 from skgrad.objective import Objective
 from skgrad.solvers import Result, Solver, Status, choose_solver, get_solver
@@ -94,12 +95,13 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             callbacks = [] if stopping is None else [stopping]
             reporting = SklearnCallbacks(self, objective, X, y, sample_weight)
             with single_threaded_blas(problem.X), reporting as bridge:
-                result = solver.run(
-                    objective, start, tol=self.tol, max_iter=self.max_iter,
+                run = partial(
+                    solver.run, tol=self.tol, max_iter=self.max_iter, horizon=self.max_iter,
                     rng=self._rng() if rng is None and solver.stochastic else rng,
                     n_iter_no_change=self.n_iter_no_change,
                     callbacks=[*callbacks, *bridge],
                 )  # fmt: skip
+                objective, result = problem.minimise(run, objective, start)
                 w = result.w if stopping is None or stopping.best_w is None else stopping.best_w
                 wide = objective.n_samples <= objective.model.n_features
                 if objective.flat_directions and (wide or result.state.singular):
@@ -158,17 +160,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
         )
         if sparse.issparse(X):
             X = sparse.csr_array(X)
-        if sample_weight is None:
-            return X, y, None
-        weight = _check_sample_weight(
-            sample_weight,
-            X,
-            dtype=np.float64,
-            ensure_non_negative=True,
-            allow_all_zero_weights=True,
-        )
-        rows = positive_rows(weight, type(self).__name__)
-        return (X, y, weight) if rows is None else (X[rows], y[rows], weight[rows])
+        return weighted_rows(X, y, sample_weight, type(self).__name__)
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(check_random_state(self.random_state).randint(2**31))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from sklearn.utils.validation import _check_sample_weight
 
 from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.linalg import take_rows
@@ -13,6 +15,10 @@ from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization
 from skgrad.objective import Objective
 from skgrad.penalties import L1, L2, ElasticNet, NonNegative, NoPenalty, Penalty
+from skgrad.solvers import Result
+
+Run: TypeAlias = Callable[..., Result]  # a solver's run with its settings
+Estimate: TypeAlias = Callable[["Problem", Run, Objective, FloatArray], tuple[Objective, Result]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,8 @@ class Problem:
 
     ``sample_weight`` has shape (n_samples, 1) or (n_samples, n_outputs). ``total_weight`` is S of
     the objective where the penalty depends on it (C S), so that it stays when rows are held out;
-    None for the plain sum of the weights.
+    None for the plain sum of the weights. ``estimate`` minimises over more than the coefficients,
+    such as a scale, in place of one run of the solver.
     """
 
     loss: Loss
@@ -31,6 +38,7 @@ class Problem:
     sample_weight: FloatArray | None
     n_outputs: int
     total_weight: float | None = None
+    estimate: Estimate | None = None
 
     def rows(self, rows: Array) -> Problem:
         """Restrict to some rows."""
@@ -46,6 +54,18 @@ class Problem:
             model, self.loss, self.penalty, self.X, self.y, self.sample_weight,
             total_weight=self.total_weight, standardization=standardization,
         )  # fmt: skip
+
+    def estimating(self, estimate: Estimate) -> Problem:
+        """Minimise over more than the coefficients."""
+        return replace(self, estimate=estimate)
+
+    def minimise(
+        self, run: Run, objective: Objective, start: FloatArray
+    ) -> tuple[Objective, Result]:
+        """Run a solver; return its result, and the objective that it refers to."""
+        if self.estimate is None:
+            return objective, run(objective, start)
+        return self.estimate(self, run, objective, start)
 
     def validation_objective(self, training: Objective) -> Objective:
         """Build the unpenalised loss on these rows, in the training objective's coordinates."""
@@ -69,14 +89,24 @@ def elastic_net(alpha: float, l1_ratio: float, *, positive: bool = False) -> Pen
     return NonNegative(penalty) if positive else penalty
 
 
-def positive_rows(sample_weight: FloatArray, estimator: str) -> Array | None:
-    """Find the rows that count: a weight of zero is a row that is not there. None if all do."""
-    if not sample_weight.any():
+def weighted_rows(
+    X: Matrix, y: Array, sample_weight: Any, estimator: str
+) -> tuple[Matrix, Array, FloatArray | None]:
+    """Check weights, and drop the rows of weight zero: they are rows that are not there."""
+    if sample_weight is None:
+        return X, y, None
+    weight = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True, allow_all_zero_weights=True
+    )
+    if not weight.any():
         raise ValueError(
             f"{estimator} got sample_weight that is zero for every row; at least one weight "
             "must be positive."
         )
-    return None if sample_weight.all() else np.flatnonzero(sample_weight)
+    if weight.all():
+        return X, y, weight
+    rows = np.flatnonzero(weight)
+    return X[rows], y[rows], weight[rows]
 
 
 def as_column(weight: FloatArray | None, dtype: Any) -> FloatArray | None:
