@@ -20,8 +20,9 @@ LEAST_SCALE = 0.75
 # As the minimum falls by at most sigma from there to a scale of zero, no smaller one is tried than
 # this share of the accuracy asked for.
 LEAST_GAP = 0.25
-# Flattest slope that a secant step divides by: it is at most a hundred plain steps long.
-LEAST_SLOPE = 0.01
+# Where there is no bracket yet, a step is at most this many times the longer one of a plain step
+# and the step before. Extrapolated secants may pass the root by orders of magnitude.
+STRETCH = 3.0
 
 
 @dataclass(slots=True)
@@ -40,19 +41,23 @@ class ScaleSearch:
 
     def step(self, sigma: float, clipped: float, least: float) -> float:
         """Propose the next scale, after T(sigma) = clipped."""
-        if clipped == 0.0:
+        if clipped <= least:
             return least
         u, h = math.log(sigma), math.log(clipped / sigma)
         if h > 0:
             self.low = max(self.low, u)
         else:
             self.high = min(self.high, u)
-        slope = -1.0
-        if self.before is not None and self.before[0] != u:
-            slope = min((h - self.before[1]) / (u - self.before[0]), -LEAST_SLOPE)
+        move = h
+        if self.before is not None and (self.before[1] - h) * (u - self.before[0]) > 0:
+            move = h * (u - self.before[0]) / (self.before[1] - h)
+            longest = STRETCH * max(abs(h), abs(u - self.before[0]))
+            if math.isinf(self.low):
+                move = max(move, -longest)
+            elif math.isinf(self.high):
+                move = min(move, longest)
         self.before = (u, h)
-        secant = u - h / slope
-        return max(math.exp(secant if self.low < secant < self.high else u + h), least)
+        return max(math.exp(u + (move if self.low < u + move < self.high else h)), least)
 
 
 @dataclass(slots=True)
@@ -125,6 +130,8 @@ class ConcomitantScale:
                 standardization=objective.standardization,
             )
         status = result.status if good or left > 0 else Status.MAX_ITER
+        if good and self.sigma <= rounding:
+            status = Status.CONVERGED  # residuals are nothing but rounding errors
         return objective, replace(joined(runs), status=status)
 
     def _clipped_residual(self, problem: Problem, objective: Objective, w: FloatArray) -> float:

@@ -107,7 +107,7 @@ class Lasso(SparseRegressor):
     >>> from skgrad import Lasso
     >>> X, y = load_diabetes(return_X_y=True)
     >>> Lasso(alpha=1.0).fit(X, y).coef_.round()
-    array([  0.,   0., 368.,   7.,   0.,   0.,   0.,   0., 308.,   0.])
+    array([  0.,   0., 368.,   6.,   0.,   0.,   0.,   0., 308.,   0.])
 
     References
     ----------
@@ -185,7 +185,7 @@ class ElasticNet(SparseRegressor):
     >>> from skgrad import ElasticNet
     >>> X, y = load_diabetes(return_X_y=True)
     >>> ElasticNet(alpha=0.01, l1_ratio=0.9).fit(X, y).coef_.round()[:4]
-    array([   0., -133.,  421.,  245.])
+    array([  16., -135.,  394.,  249.])
 
     References
     ----------

@@ -28,9 +28,9 @@ class HuberRegressor(FamiliarRegressor):
               H_\epsilon(z) = \min(|z|, \epsilon) \, (2 |z| - \min(|z|, \epsilon))
 
     with weights :math:`s`. The scale :math:`\sigma` of the residuals is estimated too, so that the
-    answer follows the unit of y. Parameters and results are scikit-learn's, so that an import can be
-    swapped; the solvers are skgrad's, run for a short sequence of scales. With a scale that you know
-    it is ``LinearRegression(loss=Huber(delta=epsilon * scale), alpha=alpha * scale / sum(s))``.
+    answer follows the unit of y. Parameters and results are scikit-learn's, so that an import can
+    be swapped; the solvers are skgrad's, run for a short sequence of scales. For a scale that you
+    know, it is ``LinearRegression(loss=Huber(epsilon * scale), alpha=alpha * scale / sum(s))``.
 
     Parameters
     ----------

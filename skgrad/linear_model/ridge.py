@@ -107,7 +107,7 @@ class Ridge(MultiOutputMixin, FamiliarRegressor, LossRegressor):
         return SquaredError()
 
     def _penalty(self, n_outputs: int, total_weight: float) -> Penalty:
-        alphas = np.asarray(self.alpha, dtype=np.float64).ravel()
+        alphas = np.asarray(self.alpha, dtype=np.float64).ravel() / total_weight
         if len(alphas) not in (1, n_outputs):
             raise ValueError(
                 f"alpha has {len(alphas)} strengths, but there are {n_outputs} outputs: give one "
@@ -115,7 +115,6 @@ class Ridge(MultiOutputMixin, FamiliarRegressor, LossRegressor):
             )
         if not (np.isfinite(alphas) & (alphas >= 0)).all():
             raise ValueError(f"alpha={self.alpha!r} must be finite and not negative.")
-        alphas /= total_weight
         penalty: Penalty = L2(alphas[:, None])
         if (alphas == alphas[0]).all():
             penalty = L2(float(alphas[0])) if alphas[0] else NoPenalty()

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, ClassVar
 
-import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from skgrad._typing import FloatArray
@@ -18,9 +17,6 @@ from skgrad.solvers._line_search import Trial, along, backtracking, strong_wolfe
 
 # Where the Hessian jumps, the decrement may underestimate the distance to the optimum tenfold.
 DECREMENT_MARGIN = 0.1
-# There the run may have no certificate of its end but that the promised decrease, in units of
-# rounding of the value, cannot be seen any more: a search would chase rounding errors for good.
-INVISIBLE = 10.0
 
 
 @dataclass(slots=True)
@@ -95,12 +91,9 @@ class Newton(Solver):
         evaluate = along(objective.value_and_gradient, w, direction)
         # Across jumps of the Hessian a step that merely decreases may be far too short.
         search = backtracking if objective.continuous_curvature else strong_wolfe
-        noise = (
-            0.0
-            if objective.continuous_curvature
-            else INVISIBLE * float(np.finfo(w.dtype).eps) * abs(state.value)
-        )
-        trial = search(evaluate, start, float(self.learning_rate)) if -slope > noise else None
+        trial = search(evaluate, start, float(self.learning_rate)) if slope < 0 else None
+        if not objective.continuous_curvature and trial and trial.value >= state.value:
+            trial = None  # the search allows for rounding, and nothing else may end such a run
         if trial is None:
             # No descent left: the decrement at w itself says how far that is from the minimum.
             gap = least_gap(objective.gradient_gap(w, state.gradient), max(0.0, -0.5 * slope))

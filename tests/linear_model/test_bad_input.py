@@ -7,7 +7,18 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from skgrad import LinearRegression, LinearSVC, LinearSVR, LogisticRegression
+from skgrad import (
+    ElasticNet,
+    HuberRegressor,
+    Lasso,
+    LinearRegression,
+    LinearSVC,
+    LinearSVR,
+    LogisticRegression,
+    PoissonRegressor,
+    QuantileRegressor,
+    Ridge,
+)
 from skgrad.losses import Huber, Logistic, Quantile
 from skgrad.solvers import (
     SGD,
@@ -18,13 +29,24 @@ from skgrad.solvers import (
     Newton,
 )
 
-ESTIMATORS = [LogisticRegression(), LinearSVC(), LinearSVR(), LinearRegression()]
+ESTIMATORS = [
+    LogisticRegression(),
+    LinearSVC(),
+    LinearSVR(),
+    LinearRegression(),
+    Ridge(alpha=0.0),
+    Lasso(alpha=0.0),
+    ElasticNet(alpha=0.0),
+    HuberRegressor(),
+    QuantileRegressor(alpha=0.0),
+    PoissonRegressor(),
+]
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 
 
 def draw(estimator, rng):
     X = rng.normal(size=(30, 3))
-    return X, (X[:, 0] > 0).astype(int) if is_classifier(estimator) else X[:, 0] + 1.0
+    return X, (X[:, 0] > 0).astype(int) if is_classifier(estimator) else np.exp(X[:, 0])
 
 
 def refused(estimator, X, y, match, error=ValueError, **options):
@@ -132,6 +154,11 @@ RANGES = {
     "C": [0.0, -1.0, "1", None],
     "alpha": [-0.1, "1", None],
     "epsilon": [-0.1, "1"],
+    "quantile": [0.0, 1.0, "0.5"],
+    "precompute": ["auto", None],
+    "copy_X": ["yes"],
+    "selection": ["best", None],
+    "verbose": [-1, "1"],
     "l1_ratio": [-0.1, 1.1, "0"],
     "fit_intercept": ["yes", None],
     "positive": ["yes", None],
