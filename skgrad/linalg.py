@@ -172,3 +172,14 @@ def squared_row_norms(X: Matrix, center: FloatArray, scale: FloatArray) -> Float
     shift = center * scale**2
     norms = squares @ (scale**2) - 2 * (X @ shift) + center @ shift
     return np.maximum(norms, 0.0)
+
+
+def column_extremes(X: Matrix, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Compute the least and the largest entry of each column over some rows, a block at a time."""
+    low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
+    n_blocks = sum(1 for _ in row_blocks(X))
+    for part in np.array_split(rows, max(1, n_blocks * len(rows) // X.shape[0])):
+        block = take_rows(X, part)
+        np.minimum(low, to_array(block.min(axis=0)), out=low)
+        np.maximum(high, to_array(block.max(axis=0)), out=high)
+    return low, high

@@ -92,7 +92,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             objective = objective.decorrelated() if solver.first_order else objective
             start = self._start(objective)
             stopping = self._early_stopping(objective, held_out)
-            callbacks = [] if stopping is None else [stopping]
+            callbacks = problem.stop_rules() + ([] if stopping is None else [stopping])
             reporting = SklearnCallbacks(self, objective, X, y, sample_weight)
             with single_threaded_blas(problem.X), reporting as bridge:
                 run = partial(
@@ -106,7 +106,8 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
                 wide = objective.n_samples <= objective.model.n_features
                 if objective.flat_directions and (wide or result.state.singular):
                     w = objective.shortest(w)
-                self._store(objective, w, result, solver)
+                notice = problem.notice(objective, w)
+                self._store(objective, w, result, solver, notice=notice)
                 if stopping is not None:
                     self.history_["validation_loss"] = np.array(stopping.losses)
             self._stream: Any = None  # partial_fit starts a new stream from here
@@ -220,7 +221,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
 
     def _store(
         self, objective: Objective, w: FloatArray, result: Result, solver: Solver, *,
-        earlier: dict[str, FloatArray] | None = None, warn: bool = True,
+        earlier: dict[str, FloatArray] | None = None, warn: bool = True, notice: str | None = None,
     ) -> None:  # fmt: skip
         for name, value in self._attributes(objective, w).items():
             setattr(self, name, value)
@@ -236,9 +237,10 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
         ended = result.status in (Status.CONVERGED, Status.STOPPED)
         settled = result.status in (Status.STALLED, Status.SCHEDULE_ENDED)
         stalled = settled and np.isnan(self.optimality_gap_)
-        self.converged_ = bool(ended or stalled or good)
+        self.converged_ = bool(ended or stalled or good) and notice is None
         if warn and not self.converged_:
-            warnings.warn(self._advice(result, solver), ConvergenceWarning, stacklevel=5)
+            advice = notice or self._advice(result, solver)
+            warnings.warn(advice, ConvergenceWarning, stacklevel=5)
 
     def _attributes(self, objective: Objective, w: FloatArray) -> dict[str, Any]:
         """Compute the fitted attributes that predictions need from a solver's parameters."""

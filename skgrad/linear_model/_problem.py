@@ -11,11 +11,13 @@ from sklearn.utils.validation import _check_sample_weight
 
 from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.linalg import take_rows
+from skgrad.linear_model._separation import Separation
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization
 from skgrad.objective import Objective
 from skgrad.penalties import L1, L2, ElasticNet, NonNegative, NoPenalty, Penalty
 from skgrad.solvers import Result
+from skgrad.solvers._base import Callback
 
 Run: TypeAlias = Callable[..., Result]  # a solver's run with its settings
 Estimate: TypeAlias = Callable[["Problem", Run, Objective, FloatArray], tuple[Objective, Result]]
@@ -28,7 +30,8 @@ class Problem:
     ``sample_weight`` has shape (n_samples, 1) or (n_samples, n_outputs). ``total_weight`` is S of
     the objective where the penalty depends on it (C S), so that it stays when rows are held out;
     None for the plain sum of the weights. ``estimate`` minimises over more than the coefficients,
-    such as a scale, in place of one run of the solver.
+    such as a scale, in place of one run of the solver. ``separation`` is what to watch for where
+    the optimum may be at infinity.
     """
 
     loss: Loss
@@ -39,6 +42,7 @@ class Problem:
     n_outputs: int
     total_weight: float | None = None
     estimate: Estimate | None = None
+    separation: Separation | None = None
 
     def rows(self, rows: Array) -> Problem:
         """Restrict to some rows."""
@@ -58,6 +62,19 @@ class Problem:
     def estimating(self, estimate: Estimate) -> Problem:
         """Minimise over more than the coefficients."""
         return replace(self, estimate=estimate)
+
+    def stop_rules(self) -> list[Callback]:
+        """Build the callbacks that end a run without optimum."""
+        if self.separation is None:
+            return []
+        total = len(self.y) if self.total_weight is None else self.total_weight
+        return [self.separation.stop(self.loss, self.sample_weight, total)]
+
+    def notice(self, objective: Objective, w: FloatArray) -> str | None:
+        """Say that the optimum is at infinity, if that is certain."""
+        if self.separation is None:
+            return None
+        return self.separation.notice(self.X, self.y, self.sample_weight, objective, w)
 
     def minimise(
         self, run: Run, objective: Objective, start: FloatArray
