@@ -39,9 +39,22 @@ def standardize(
     ridge : float
         Curvature of the penalty relative to the loss's. With 1 / std alone, a column of tiny scale
         under a strong L2 penalty would get a huge curvature in the new coordinates.
+
+    Raises
+    ------
+    ValueError
+        If the squares of a column overflow.
     """
     row_weight = None if weight is None else weight.mean(axis=1, dtype=np.float64)
-    mean, variance = column_moments(X, row_weight, centered=centered)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, variance = column_moments(X, row_weight, centered=centered)
+    # Also one whose scale would not be a normal number in the precision of the data.
+    huge = ~(np.sqrt(variance) < 1.0 / float(np.finfo(X.dtype).tiny))
+    if huge.any():
+        raise ValueError(
+            f"Column {int(np.argmax(huge))} of X holds values so large that their squares "
+            "overflow. Rescale it, for example with sklearn.preprocessing.StandardScaler."
+        )
     # A constant column deviates from its mean by rounding only.
     constant = variance <= (10 * float(np.finfo(X.dtype).eps) * mean) ** 2
     variance += ridge
@@ -105,10 +118,14 @@ def shortest(data: Batch, scaling: Standardization, rows: FloatArray) -> FloatAr
     p = len(scaling.scale)
     if p > LARGEST_NULL_SPACE:
         return rows
-    moments = data.A.gram(_shares(data))[:p, :p].astype(np.float64)
+    # Coefficients of pinned columns are zero already, and their directions map to no direction.
+    free = np.flatnonzero(scaling.scale)
+    moments = data.A.gram(_shares(data))[np.ix_(free, free)].astype(np.float64)
     values, vectors = np.linalg.eigh(moments)
     cutoff = 10 * p * float(np.finfo(rows.dtype).eps) * float(values.max(initial=0.0))
-    basis, _ = np.linalg.qr(scaling.coef_to_user(vectors[:, values <= cutoff].T).T)
+    null = np.zeros((int((values <= cutoff).sum()), p))
+    null[:, free] = vectors[:, values <= cutoff].T
+    basis, _ = np.linalg.qr(scaling.coef_to_user(null).T)
     user = scaling.to_user(rows).astype(np.float64)
     surplus = (user[:, :p] @ basis) @ basis.T
     user[:, :p] -= surplus

@@ -173,12 +173,17 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
         return get_solver(solver)
 
     def _start(self, objective: Objective) -> FloatArray:
-        """Start at the best constant prediction, or where the last fit ended."""
+        """Start at the best constant prediction, or where the last fit ended if that is better.
+
+        On other data the last fit may be far off: exp(raw) overflows, slopes of a log loss vanish.
+        """
+        cold = objective.start()
         if self.warm_start and self.__sklearn_is_fitted__():
             w = self._fitted_params(objective)
-            if w is not None:
-                return w
-        return objective.start()
+            with np.errstate(over="ignore", invalid="ignore"):
+                if w is not None and objective.value(w) <= objective.value(cold):
+                    return w
+        return cold
 
     def _fitted_params(self, objective: Objective) -> FloatArray | None:
         """Map coef_ and intercept_ to the objective's coordinates; None if shapes changed."""

@@ -126,6 +126,15 @@ def weighted_rows(
     return X[rows], y[rows], weight[rows]
 
 
+def check_magnitude(y: FloatArray) -> None:
+    """Raise if squares of the targets, or of predictions not much larger, would overflow."""
+    largest, limit = float(np.abs(y).max()), 1e-3 * float(np.sqrt(np.finfo(y.dtype).max))
+    if largest > limit:
+        raise ValueError(
+            f"y holds values up to {largest:.3g}, whose squares overflow in {y.dtype}. Rescale it."
+        )
+
+
 def as_column(weight: FloatArray | None, dtype: Any) -> FloatArray | None:
     """Shape row weights as the objective wants them."""
     return None if weight is None else weight.astype(dtype, copy=False).reshape(len(weight), -1)

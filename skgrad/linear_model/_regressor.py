@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skgrad._typing import FloatArray
 from skgrad.linear_model._base import LinearEstimator
-from skgrad.linear_model._problem import Problem, as_column
+from skgrad.linear_model._problem import Problem, as_column, check_magnitude
 from skgrad.linear_model._stream import StreamingEstimator
 from skgrad.losses import Loss
 from skgrad.penalties import Penalty
@@ -91,6 +91,7 @@ class LossRegressor(LinearRegressor):
         y = y.astype(X.dtype, copy=False)
         self._flat = y.ndim == 1
         y = y.reshape(len(y), -1)
+        check_magnitude(y)
         loss.check_target(y)
         total = float(len(y) if weight is None else weight.sum())
         penalty = self._penalty(y.shape[1], total)

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval
 
 from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.linear_model._familiar import FamiliarRegressor
-from skgrad.linear_model._problem import Problem, Run, as_column, weighted_rows
+from skgrad.linear_model._problem import Problem, Run, as_column, check_magnitude, weighted_rows
 from skgrad.linear_model._scale import ConcomitantScale
 from skgrad.losses import Huber
 from skgrad.objective import Objective
@@ -128,6 +128,7 @@ class HuberRegressor(FamiliarRegressor):
     def _problem(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Problem:
         X, y, _ = self._validate(X, y, None, first=first, y_numeric=True)
         y = y.astype(X.dtype, copy=False)
+        check_magnitude(y)
         self._flat = True
         rows, target, weight = weighted_rows(X, y, sample_weight, type(self).__name__)
         scale = ConcomitantScale(

@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skgrad._typing import FloatArray
 from skgrad.linear_model._classifier import LinearClassifier
-from skgrad.linear_model._problem import Problem, as_column
+from skgrad.linear_model._problem import Problem, as_column, check_magnitude
 from skgrad.linear_model._regressor import StreamingRegressor
 from skgrad.losses import EpsilonInsensitive, SquaredEpsilonInsensitive, get_loss
 from skgrad.penalties import L2
@@ -244,6 +244,7 @@ class LinearSVR(StreamingRegressor):
     def _problem(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Problem:
         X, y, weight = self._validate(X, y, sample_weight, first=first, y_numeric=True)
         y = y.astype(X.dtype, copy=False)[:, None]
+        check_magnitude(y)
         squared = self.loss == "squared_epsilon_insensitive"
         loss = (SquaredEpsilonInsensitive if squared else EpsilonInsensitive)(self.epsilon)
         total = float(len(y) if weight is None else weight.sum())
