@@ -129,6 +129,31 @@ def test_hessian_blocks_are_hess_vec(loss_name, kind, layout, rng, blocks):
         np.testing.assert_allclose(actual, expected, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.parametrize("decorrelated", [False, True])
+@pytest.mark.parametrize("weights", ["none", "rows", "outputs"])
+@pytest.mark.parametrize("loss_name", ["squared_error", "huber"])
+def test_a_strength_of_l2_for_each_output(loss_name, weights, decorrelated, rng):
+    penalty = L2(np.array([[0.01], [0.5], [20.0]]))
+    objective = make_objective(make_loss(loss_name), penalty, Variant(weights=weights, n_outputs=3))
+    objective = objective.decorrelated() if decorrelated else objective
+    w, v = draw_w(objective, rng), rng.normal(size=objective.n_params)
+    value, gradient = objective.value_and_gradient(w)
+    assert value == pytest.approx(objective.value(w), rel=arithmetic(float))
+    slope = difference(objective.value, w, v)
+    assert gradient @ v == pytest.approx(slope, rel=FINITE_DIFFERENCE)
+    product = objective.hess_vec(w, v)
+    change = difference(lambda w: objective.value_and_gradient(w)[1], w, v)
+    np.testing.assert_allclose(product, change, rtol=FINITE_DIFFERENCE, atol=1e-7)
+    hessian = objective.hessian(w)
+    assert len(hessian) == 3
+    blocks = np.matmul(hessian, v.reshape(3, -1, 1)).ravel()
+    np.testing.assert_allclose(blocks, product, rtol=1e-8, atol=1e-10)
+    assert np.linalg.eigvalsh(hessian).max() <= objective.smoothness().mean * (1 + SPECTRUM)
+    best = minimise(objective)
+    gap = objective.gradient_gap(w, gradient)
+    assert 0 < value - best.value <= gap
+
+
 @every_layout
 @every_loss
 def test_float32_stays_and_agrees_with_float64(loss_name, layout, rng, blocks):

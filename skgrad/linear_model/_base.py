@@ -31,6 +31,10 @@ from skgrad.losses import get_loss
 from skgrad.objective import Objective
 from skgrad.solvers import Result, Solver, Status, choose_solver, get_solver
 
+# A warm start this many times worse than a cold one is not taken. The data must be other ones, and
+# where raw predictions are huge, exp(raw) overflows and the curvature of a log loss vanishes.
+FAR_OFF = 1e3
+
 
 class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
     """Base of the linear estimators.
@@ -173,15 +177,12 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
         return get_solver(solver)
 
     def _start(self, objective: Objective) -> FloatArray:
-        """Start at the best constant prediction, or where the last fit ended if that is better.
-
-        On other data the last fit may be far off: exp(raw) overflows, slopes of a log loss vanish.
-        """
+        """Start at the best constant prediction, or where the last fit ended."""
         cold = objective.start()
         if self.warm_start and self.__sklearn_is_fitted__():
             w = self._fitted_params(objective)
             with np.errstate(over="ignore", invalid="ignore"):
-                if w is not None and objective.value(w) <= objective.value(cold):
+                if w is not None and objective.value(w) <= FAR_OFF * objective.value(cold):
                     return w
         return cold
 

@@ -121,7 +121,7 @@ class PoissonRegressor(FamiliarRegressor, LossRegressor):
         Returns
         -------
         float
-            1 at best, 0 for the mean of y.
+            1 at best, 0 for the mean of y. If y is constant, 1 if it is met exactly, else 0.
         """
         raw, loss = self._raw(X)[:, None], self._loss()
         y = check_array(y, dtype=raw.dtype, ensure_2d=False).reshape(-1, 1)
@@ -133,6 +133,8 @@ class PoissonRegressor(FamiliarRegressor, LossRegressor):
         unexplained, total = (
             np.average(loss.value(y, z)[:, 0], weights=sample_weight) for z in (raw, mean)
         )
+        if total == 0.0:  # as r2_score has it
+            return float(unexplained == 0.0)
         return float(1.0 - unexplained / total)
 
     def __sklearn_tags__(self) -> Tags:

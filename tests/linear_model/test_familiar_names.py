@@ -271,6 +271,7 @@ def test_deviance_explained_is_zero_for_the_mean_and_one_for_the_truth(rng):
     assert model.score(np.abs(X), y) < -1e3
     one = PoissonRegressor(alpha=0.0, tol=1e-12).fit(np.eye(3), [1.0, 2.0, 5.0])
     assert one.score(np.eye(3), [1.0, 2.0, 5.0]) == pytest.approx(1.0)
+    assert one.score(np.eye(3), [2.0, 2.0, 2.0]) == 0.0
     with pytest.raises(ValueError, match="needs y >= 0"):
         model.score(X, -y)
 
