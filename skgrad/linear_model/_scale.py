@@ -71,7 +71,7 @@ class ConcomitantScale:
     delta = epsilon sigma and an L2 penalty, and any solver will do, warm-started. As a function of
     :math:`\sigma` that minimum has the derivative :math:`1 - T(\sigma)^2 / \sigma^2`, T as in
     `ScaleSearch`: its root is Huber's "proposal 2". To minimise over both in turn is the plain
-    step; the secant steps make about five runs of it, nearly all of one or two iterations.
+    step; with secant steps it takes a handful of runs, nearly all of one or two iterations.
 
     Parameters
     ----------
@@ -156,10 +156,11 @@ def with_gap(run: Result, scale_gap: float) -> Result:
 
 def joined(runs: list[Result]) -> Result:
     """Join runs that followed each other: the last one's outcome, and the history of all."""
-    history = runs[0].history
-    for run in runs[1:]:
-        later = dict(run.history)
-        for clock in ("seconds", "passes"):
-            later[clock] = later[clock] + history[clock][-1]
-        history = {name: np.append(history[name], later[name]) for name in history}
+    history = {
+        name: np.concatenate([run.history[name] for run in runs]) for name in runs[0].history
+    }
+    starts = np.repeat(np.arange(len(runs)), [run.n_iter for run in runs])
+    for clock in ("seconds", "passes"):
+        spent = np.cumsum([0.0, *(run.history[clock][-1] for run in runs[:-1])])
+        history[clock] += spent[starts]
     return replace(runs[-1], n_iter=len(history["loss"]), history=history)
