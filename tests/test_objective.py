@@ -24,7 +24,7 @@ from skgrad import linalg
 from skgrad.losses import LOSSES, Huber, Logistic, Poisson, SquaredError
 from skgrad.models import LinearModel
 from skgrad.objective import Capability, Objective
-from skgrad.penalties import L1, L2, NoPenalty
+from skgrad.penalties import L1, L2, NonNegative, NoPenalty
 
 every_loss = pytest.mark.parametrize("loss_name", LOSSES)
 every_penalty = pytest.mark.parametrize("kind", PENALTIES)
@@ -152,6 +152,16 @@ def test_a_strength_of_l2_for_each_output(loss_name, weights, decorrelated, rng)
     best = minimise(objective)
     gap = objective.gradient_gap(w, gradient)
     assert 0 < value - best.value <= gap
+
+
+def test_slope_of_the_proximal_step_with_a_strength_for_each_output(rng):
+    penalty = NonNegative(L2(np.array([[0.01], [0.5], [20.0]])))
+    objective = make_objective(SquaredError(), penalty, Variant(n_outputs=3))
+    w, steps = rng.normal(size=objective.n_params), rng.uniform(0.1, 1.0, objective.n_params)
+    slope = objective.prox_slope(objective.prox(w, steps), steps)
+    for e in np.eye(len(w)):
+        expected = difference(lambda w: objective.prox(w, steps) @ e, w, e)  # noqa: B023
+        assert slope @ e == pytest.approx(expected, rel=FINITE_DIFFERENCE, abs=1e-8)
 
 
 @every_layout

@@ -59,10 +59,6 @@ class Problem:
             total_weight=self.total_weight, standardization=standardization,
         )  # fmt: skip
 
-    def estimating(self, estimate: Estimate) -> Problem:
-        """Minimise over more than the coefficients."""
-        return replace(self, estimate=estimate)
-
     def stop_rules(self) -> list[Callback]:
         """Build the callbacks that end a run without optimum."""
         if self.separation is None:

@@ -140,8 +140,12 @@ class HuberRegressor(FamiliarRegressor):
             self.max_iter,
         )
         weight = as_column(weight, X.dtype)
-        problem = Problem(Huber(), NoPenalty(), rows, target[:, None], weight, 1)
-        return scale.problem(problem.estimating(partial(self._estimate_scale, scale, X, y)))
+        return scale.problem(
+            Problem(
+                Huber(), NoPenalty(), rows, target[:, None], weight, 1,
+                estimate=partial(self._estimate_scale, scale, X, y),
+            )
+        )  # fmt: skip
 
     def _first_scale(self, y: FloatArray, weight: FloatArray | None) -> float:
         """Start at the last fit's scale, or at the standard deviation of y."""

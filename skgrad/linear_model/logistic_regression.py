@@ -31,7 +31,8 @@ class LogisticRegression(LinearClassifier):
     Parameters
     ----------
     C : float, default=1.0
-        Inverse strength of the penalty; ``float("inf")`` for none.
+        Inverse strength of the penalty; ``float("inf")`` for none. Without penalty, classes that
+        can be separated have no optimum: the fit then ends with a warning that says by what.
     l1_ratio : float in [0, 1], default=0.0
         0 is the L2 penalty, 1 the L1 penalty.
     fit_intercept : bool, default=True

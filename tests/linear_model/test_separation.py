@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
 
 from skgrad import LinearSVC, LogisticRegression, linalg
-from skgrad.linear_model._separation import CERTAIN
+from skgrad.linear_model._separation import CERTAIN, NEARLY_ONE
 from skgrad.solvers import SOLVERS
 
 layouts = pytest.mark.parametrize("layout", [np.asarray, sparse.csr_array])
@@ -36,6 +36,14 @@ def overlapping(rng, n_samples=120, n_classes=2):
     X = rng.normal(size=(n_samples, 4))
     scores = X @ rng.normal(size=(4, n_classes)) + rng.gumbel(size=(n_samples, n_classes))
     return X, scores.argmax(axis=1)
+
+
+def confident(rng):
+    """Classes that overlap, although most rows are far from the other class."""
+    X, y = rng.normal(size=(200, 4)), np.arange(200) % 2
+    X[:, 1] = np.where(y == 1, 1.0, -1.0) * rng.uniform(-0.1, 8.0, 200)
+    X[:4, 1] *= -1.0
+    return X, y
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -127,10 +135,19 @@ def test_without_intercept_a_column_separates_at_zero_only(rng):
     X, y = overlapping(rng)
     X[:, 0] = np.where(y == 1, 0.5 + rng.random(120), -rng.random(120))
     assert "separated by column 0" in notice(X, y, fit_intercept=False)[0]
-    X, y = overlapping(rng)
+    X, y = confident(rng)
     X[:, 0] = np.where(y == 1, 1.001, 1.0)  # tells the classes apart only with an intercept
     assert notice(X, y, fit_intercept=False)[0] == ""
     assert "separated by column 0" in notice(X, y)[0]
+
+
+def test_confident_predictions_and_constant_columns_are_no_cause_for_a_warning(rng):
+    X, y = confident(rng)
+    X[:, 2] = 3.0
+    for fit_intercept in [True, False]:
+        said, model = notice(X, y, fit_intercept=fit_intercept)
+        assert model.predict_proba(X).max() > NEARLY_ONE
+        assert said == ""
 
 
 def test_rows_of_weight_zero_do_not_count(rng):
@@ -144,6 +161,9 @@ def test_rows_of_weight_zero_do_not_count(rng):
     assert notice(X, y, weight)[0] == ""
     said, _ = notice(X, y, class_weight={0: 1.0, 1: 1e-3})
     assert said == ""
+    three = np.where(rng.random(100) < 0.3, 2, X[:, 0] + X[:, 1] > 0)
+    assert notice(X, three)[0] == ""
+    assert "perfectly separated" in notice(X, three, class_weight={2: 0.0})[0]
     X[:, 2] = np.where(y == 1, 1.0, -1.0)
     assert "separated by column 2" in notice(X, y, class_weight={0: 1.0, 1: 1e-3})[0]
 
