@@ -118,14 +118,13 @@ def shortest(data: Batch, scaling: Standardization, rows: FloatArray) -> FloatAr
     p = len(scaling.scale)
     if p > LARGEST_NULL_SPACE:
         return rows
-    # Coefficients of pinned columns are zero already, and their directions map to no direction.
-    free = np.flatnonzero(scaling.scale)
-    moments = data.A.gram(_shares(data))[np.ix_(free, free)].astype(np.float64)
+    moments = data.A.gram(_shares(data))[:p, :p].astype(np.float64)
+    # A pinned column has no coefficient to choose; in the null space it would mix with the others.
+    diagonal = np.einsum("ii->i", moments)
+    diagonal[scaling.scale == 0] = diagonal.max(initial=1.0)
     values, vectors = np.linalg.eigh(moments)
     cutoff = 10 * p * float(np.finfo(rows.dtype).eps) * float(values.max(initial=0.0))
-    null = np.zeros((int((values <= cutoff).sum()), p))
-    null[:, free] = vectors[:, values <= cutoff].T
-    basis, _ = np.linalg.qr(scaling.coef_to_user(null).T)
+    basis, _ = np.linalg.qr(scaling.coef_to_user(vectors[:, values <= cutoff].T).T)
     user = scaling.to_user(rows).astype(np.float64)
     surplus = (user[:, :p] @ basis) @ basis.T
     user[:, :p] -= surplus
