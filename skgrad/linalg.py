@@ -6,6 +6,7 @@ that a product with X and the product with its transpose that follows read memor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -132,10 +133,14 @@ def rmatmul(X: Matrix, R: FloatArray, *, compiled: bool = False) -> FloatArray:
 
 def sums_to_finite(X: FloatArray) -> bool:
     """Tell whether the sum of all entries is finite; if so, every entry is."""
+
+    def total(rows: slice) -> float:
+        with np.errstate(over="ignore", invalid="ignore"):  # each thread has a state of its own
+            return float(X[rows].sum())
+
     if X.size < COMPILED_SIZE:
-        return bool(np.isfinite(X.sum()))
-    blocks = list(row_blocks(X, MOMENT_BYTES))
-    return all(np.isfinite(total) for total in map_in_order(lambda rows: X[rows].sum(), blocks))
+        return math.isfinite(total(slice(None)))
+    return all(map(math.isfinite, map_in_order(total, list(row_blocks(X, MOMENT_BYTES)))))
 
 
 def weighted_squares(X: Matrix, weights: FloatArray, center: FloatArray) -> FloatArray:
