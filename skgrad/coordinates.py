@@ -6,9 +6,9 @@ import numpy as np
 from scipy.linalg import lapack
 
 from skgrad._typing import Array, FloatArray, Matrix
-from skgrad.linalg import column_moments
 from skgrad.losses import Loss
 from skgrad.models import Standardization
+from skgrad.moments import column_moments
 from skgrad.rows import Batch
 
 # Rows that estimate the largest eigenvalue of A'A / n. The estimate is within a few per cent for

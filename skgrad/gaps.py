@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from skgrad._typing import FloatArray
+from skgrad.coordinate_penalty import CoordinatePenalty
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization
 from skgrad.penalties import NoPenalty, Penalty
@@ -14,6 +15,8 @@ from skgrad.rows import Batch
 
 # The intercept's curvature may be this much below the loss's largest: half its inverse.
 INTERCEPT_MARGIN = 5.0
+# Dual points that have to shrink by more than this give a bound that is of no use yet.
+LARGEST_SHRINKAGE = 0.01
 
 
 def gradient_gap(
@@ -69,3 +72,34 @@ def duality_gap(
     conjugate = 0.0 if unpenalised else penalty.conjugate(shrink * dual)
     conjugate += data.sum(loss.conjugate(data.y, shrink * theta))
     return primal + conjugate + shrink * residual
+
+
+def dual_bound(
+    data: Batch, model: LinearModel, loss: Loss, penalty: CoordinatePenalty,
+    w: FloatArray, value: float, gradient: FloatArray,
+) -> float:  # fmt: skip
+    r"""Bound the `duality_gap` of w by value and gradient of the loss there: no pass over the data.
+
+    Dual points :math:`\theta` are the loss's derivatives at w, so that Fenchel's inequality is an
+    equality and :math:`\sum_i s_i loss_i^*(\theta_i) = g'w - value`. Shrunk by a factor c,
+
+    .. math:: loss^*(c \theta) \le c \, loss^*(\theta) + (1 - c) \, loss^*(0),
+
+    less :math:`c (1 - c) (loss + loss^*(0))` for a quadratic loss, which is then exact. NaN for
+    smooth penalties (see `gradient_gap`) and far from the minimum.
+    """
+    if penalty.penalty.smooth:
+        return math.nan
+    dual = -penalty.standardization.push(model.coef(gradient))
+    c = penalty.penalty.dual_scaling(dual)
+    if 1.0 - c > LARGEST_SHRINKAGE:
+        return math.nan
+    conjugate = c * (float(gradient.astype(np.float64) @ w) - value)
+    if c < 1.0:
+        raw = np.zeros((len(data.y), model.n_outputs), dtype=w.dtype)
+        at_zero = data.sum(loss.conjugate(data.y, raw))
+        conjugate += (1.0 - c) * at_zero
+        conjugate -= c * (1.0 - c) * (value + at_zero) if loss.quadratic else 0.0
+    residual = float(np.abs(model.intercept(gradient) * model.intercept(w)).sum())
+    conjugate += penalty.penalty.conjugate(c * dual)
+    return max(0.0, value + penalty.value(w) + conjugate + c * residual)

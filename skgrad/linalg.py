@@ -6,13 +6,13 @@ that a product with X and the product with its transpose that follows read memor
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse import csr_array, csr_matrix
 
-from skgrad._threads import map_in_order
 from skgrad._typing import FloatArray, IntArray, Matrix
 
 # A block of this many bytes stays in a core's second-level cache (1-2 MB on current processors).
@@ -21,14 +21,13 @@ BLOCK_BYTES = 2 << 20
 SPARSE_BLOCK_BYTES = 4 << 20
 # Up to this density of the non-zeros a sparse Gram product beats densifying one block at a time.
 SPARSE_GRAM_DENSITY = 0.02
-# Arrays of fewer elements are served well enough by numpy: importing numba would cost more.
+# Loops over smaller arrays, or over fewer stored entries (which numpy visits some ten times as
+# slowly), are not worth importing a compiler for.
 COMPILED_SIZE = 1_000_000
-# A stored number of a sparse matrix costs several times as much.
-COMPILED_NONZEROS = 200_000
-# Rows whose mean is the shift that moments are computed around.
-PILOT_ROWS = 1000
-# A task for a thread; no need to stay in cache where memory is read once.
-MOMENT_BYTES = 16 << 20
+COMPILED_ENTRIES = 100_000
+# With fewer columns a general product beats the symmetric one (2000 x 20: 36 against 64
+# microseconds), whose blocks are then mostly diagonal.
+SYRK_COLUMNS = 50
 
 
 def is_small(X: Matrix) -> bool:
@@ -40,11 +39,16 @@ def is_small(X: Matrix) -> bool:
     return X.shape[0] * X.shape[1] * X.dtype.itemsize <= BLOCK_BYTES
 
 
-def is_compiled(X: Matrix) -> bool:
-    """Tell whether compiled loops walk over X: they go along rows, and are for large data."""
+def worth_compiling(X: Matrix) -> bool:
+    """Tell whether loops over X take longer than importing a compiler."""
     if isinstance(X, np.ndarray):
-        return X.size >= COMPILED_SIZE and X.flags.c_contiguous
-    return bool(X.nnz >= COMPILED_NONZEROS)
+        return X.size >= COMPILED_SIZE
+    return X.nnz >= COMPILED_ENTRIES and X.shape[0] * X.shape[1] >= COMPILED_SIZE
+
+
+def is_compiled(X: Matrix) -> bool:
+    """Tell whether compiled products walk over X: they go along rows."""
+    return worth_compiling(X) and (not isinstance(X, np.ndarray) or X.flags.c_contiguous)
 
 
 def density(X: Matrix) -> float:
@@ -67,7 +71,12 @@ def row_blocks(X: Matrix, size: int | None = None) -> Iterator[slice]:
         n_bytes, size = X.nbytes, size or BLOCK_BYTES
     else:
         n_bytes, size = X.data.nbytes + X.indices.nbytes, size or SPARSE_BLOCK_BYTES
-    n_rows = max(1, n_samples * size // max(n_bytes, 1))
+    yield from cut_rows(n_samples, n_bytes, size)
+
+
+def cut_rows(n_samples: int, n_bytes: int, size: int | None = None) -> Iterator[slice]:
+    """Cut rows that take so many bytes in all."""
+    n_rows = max(1, n_samples * (size or BLOCK_BYTES) // max(n_bytes, 1))
     for start in range(0, n_samples, n_rows):
         yield slice(start, min(start + n_rows, n_samples))
 
@@ -84,6 +93,11 @@ def take_rows(X: Matrix, rows: slice | IntArray) -> Matrix:
     # Not through the constructor: it copies slices shorter than half of the array.
     view.data, view.indices, view.indptr = X.data[stored], X.indices[stored], indptr - indptr[0]
     return view
+
+
+def take_columns(X: Matrix, columns: IntArray) -> Matrix:
+    """Copy columns."""
+    return X.take(columns, axis=1) if isinstance(X, np.ndarray) else X[:, columns]
 
 
 def matmul(X: Matrix, coef: FloatArray, *, compiled: bool = False) -> FloatArray:
@@ -131,40 +145,6 @@ def rmatmul(X: Matrix, R: FloatArray, *, compiled: bool = False) -> FloatArray:
     return out
 
 
-def sums_to_finite(X: FloatArray) -> bool:
-    """Tell whether the sum of all entries is finite; if so, every entry is."""
-
-    def total(rows: slice) -> float:
-        with np.errstate(over="ignore", invalid="ignore"):  # each thread has a state of its own
-            return float(X[rows].sum())
-
-    if X.size < COMPILED_SIZE:
-        return math.isfinite(total(slice(None)))
-    return all(map(math.isfinite, map_in_order(total, list(row_blocks(X, MOMENT_BYTES)))))
-
-
-def weighted_squares(X: Matrix, weights: FloatArray, center: FloatArray) -> FloatArray:
-    """Compute sum_i weights_i (x_ij - center_j)^2 for each column, in one pass.
-
-    Columns far from zero lose digits here, unlike in `column_moments`.
-    """
-    if isinstance(X, np.ndarray):
-        return weights @ np.square(X - center)
-    if is_compiled(X):
-        from skgrad._kernels import csr
-
-        squares = np.zeros(X.shape[1])
-        csr.squared_rmatvec(X.data, X.indices, X.indptr, weights, squares)
-    else:
-        squared = X.copy()
-        squared.data = X.data**2
-        squares = weights @ squared
-    if center.any():
-        squares += center * (float(weights.sum()) * center - 2.0 * (weights @ X))
-        np.maximum(squares, 0.0, out=squares)
-    return squares
-
-
 def gram(X: Matrix, weights: FloatArray | None, center: FloatArray) -> FloatArray:
     """Compute sum_i weights_i (x_i - center)(x_i - center)', shape (n_features, n_features).
 
@@ -185,14 +165,34 @@ def gram(X: Matrix, weights: FloatArray | None, center: FloatArray) -> FloatArra
 
 
 def _dense_gram(X: FloatArray, weights: FloatArray | None, center: FloatArray) -> FloatArray:
-    Z = X - center if center.any() else X
-    # `Z.T @ Z` on one and the same array is a SYRK in numpy: half the work of a general product.
+    rows = None if weights is None else _few_rows(weights)
+    if weights is not None and rows is not None:
+        X, weights = X[rows], weights[rows]
+    return weighted_gram(X - center if center.any() else X, weights)
+
+
+def weighted_gram(A: FloatArray, weights: FloatArray | None) -> FloatArray:
+    """Compute A' diag(weights) A."""
     if weights is None:
-        return Z.T @ Z
-    if weights.min() >= 0:
-        Z = Z * np.sqrt(weights)[:, None]
-        return Z.T @ Z
-    return (Z * weights[:, None]).T @ Z
+        return A.T @ A
+    rows = _few_rows(weights)
+    if rows is not None:  # not `take`, which first copies all of an array in Fortran order
+        A, weights = A[rows], weights[rows]
+    if A.shape[1] < SYRK_COLUMNS or weights.min(initial=0.0) < 0.0:
+        return (A.T * weights) @ A
+    # `Z.T @ Z` on one and the same array is a SYRK in numpy: half the work of a general product.
+    Z = A * np.sqrt(weights)[:, None]
+    return Z.T @ Z
+
+
+def _few_rows(weights: FloatArray) -> IntArray | None:
+    """Find the rows whose weights are not zero, if they are less than half of all.
+
+    Beyond the margin a squared hinge has no curvature: near the solution some rows in a hundred are
+    left, and so is that share of the work.
+    """
+    rows = np.flatnonzero(weights)
+    return rows if 2 * len(rows) < len(weights) else None
 
 
 def _sparse_gram(X: Matrix, weights: FloatArray | None, center: FloatArray) -> FloatArray:
@@ -204,101 +204,61 @@ def _sparse_gram(X: Matrix, weights: FloatArray | None, center: FloatArray) -> F
     return product
 
 
-def column_moments(
-    X: Matrix, sample_weight: FloatArray | None, *, centered: bool
+def selected_gram(
+    X: Matrix, columns: IntArray, weights: FloatArray | None, center: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Compute the weighted mean and variance of each column, in float64.
+    """Compute `gram` of some columns, and their sums sum_i weights_i (x_i - center).
 
-    With ``centered=False`` the mean is taken as zero, so that the second moment is returned. Two
-    passes: the one-pass formula E[x^2] - E[x]^2 loses every digit for columns far from zero.
+    Without a copy of the columns of a CSR matrix, where that is worth a compiled loop.
     """
-    if isinstance(X, np.ndarray) and is_compiled(X):
-        return _compiled_moments(X, sample_weight, centered=centered)
-    n_samples, n_features = X.shape
-    total = float(n_samples) if sample_weight is None else float(sample_weight.sum())
-    mean = np.zeros(n_features)
-    if centered:
-        for rows in row_blocks(X):
-            mean += _weighted_sum(take_rows(X, rows), sample_weight, rows)
-        mean /= total
-    variance = np.zeros(n_features)
-    for rows in row_blocks(X):
-        variance += _squared_deviation(take_rows(X, rows), sample_weight, rows, mean)
-    return mean, variance / total
+    ones = np.ones(X.shape[0], dtype=X.dtype) if weights is None else weights
+    if isinstance(X, np.ndarray) or not worth_compiling(X):
+        X = take_columns(X, columns)
+        return gram(X, weights, center), rmatmul(X, ones[:, None])[0] - ones.sum() * center
+    from skgrad._kernels.columns import add_selected_gram
+
+    position = _positions(X, columns)
+    longest = int(np.diff(X.indptr).max(initial=0)) + 1
+    row_columns, row_values = np.empty(longest, position.dtype), np.empty(longest, X.dtype)
+    sums, half = np.zeros(len(columns)), np.zeros((len(columns), len(columns)))
+    add_selected_gram(
+        X.data, X.indices, X.indptr, ones, position, row_columns, row_values, sums, half
+    )
+    product = half + half.T
+    if center.any():
+        cross = np.outer(center, sums)
+        product += ones.sum() * np.outer(center, center) - cross - cross.T
+    return product, sums - ones.sum() * center
 
 
-def _compiled_moments(
-    X: FloatArray, sample_weight: FloatArray | None, *, centered: bool
-) -> tuple[FloatArray, FloatArray]:
-    """Compute `column_moments` in one pass at the speed of memory.
+class SparseColumns(NamedTuple):
+    """Columns of a CSR matrix: entry k of column j is data[starts[j] + k], in row rows[...]."""
 
-    Deviations are taken from the mean of some rows: close enough to the mean of all that
-    E[d^2] - E[d]^2 loses no digits.
-    """
-    from skgrad._kernels.dense import shifted_moments
-
-    n_samples, n_features = X.shape
-    shift = np.zeros(n_features)
-    if centered:
-        shift = X[:: max(1, n_samples // PILOT_ROWS)].mean(axis=0, dtype=np.float64)
-    weight = np.empty(0) if sample_weight is None else sample_weight.astype(np.float64, copy=False)
-
-    def sums(rows: slice) -> FloatArray:
-        found = np.zeros((2, n_features))
-        block = weight[rows] if len(weight) else weight
-        shifted_moments(X[rows], block, shift, found[0], found[1])
-        return found
-
-    total = float(n_samples) if sample_weight is None else float(weight.sum())
-    totals = np.zeros((2, n_features))
-    for found in map_in_order(sums, list(row_blocks(X, MOMENT_BYTES))):
-        totals += found
-    first, second = totals / total
-    return (shift + first, second - first**2) if centered else (shift, second)
+    data: FloatArray
+    rows: IntArray
+    starts: IntArray
 
 
-def _weighted_sum(X: Matrix, sample_weight: FloatArray | None, rows: slice) -> FloatArray:
-    if sample_weight is not None:
-        return np.asarray(sample_weight[rows] @ X)
-    if isinstance(X, np.ndarray):
-        total: FloatArray = np.add.reduce(X, axis=0, dtype=np.float64)
-        return total
-    return np.asarray(X.sum(axis=0, dtype=np.float64)).ravel()
+def sparse_columns(X: csr_array | csr_matrix, columns: IntArray) -> SparseColumns:
+    """Gather columns of a CSR matrix, in ascending order."""
+    from skgrad._kernels.columns import count_entries, transpose_columns
+
+    position = _positions(X, columns)
+    starts = np.zeros(len(columns) + 1, dtype=X.indptr.dtype)
+    count_entries(X.indices, position, starts)
+    starts[0] = 0
+    starts = np.cumsum(starts, dtype=starts.dtype)
+    ends, n_entries = starts[:-1].copy(), int(starts[-1])
+    data, rows = np.empty(n_entries, dtype=X.dtype), np.empty(n_entries, dtype=X.indices.dtype)
+    transpose_columns(X.data, X.indices, X.indptr, position, ends, data, rows)
+    return SparseColumns(data, rows, starts)
 
 
-def _squared_deviation(
-    X: Matrix, sample_weight: FloatArray | None, rows: slice, mean: FloatArray
-) -> FloatArray:
-    if isinstance(X, np.ndarray):
-        Z = X - mean
-        if sample_weight is None:
-            return np.asarray(np.einsum("ij,ij->j", Z, Z))
-        return sample_weight[rows] @ np.square(Z, out=Z)
-    weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight[rows]
-    stored = X.copy()
-    stored.data = (X.data - mean[X.indices]) ** 2
-    presence = X.copy()
-    presence.data = np.ones_like(X.data)
-    # The zeros that are not stored deviate by the mean itself.
-    return weights @ stored + (weights.sum() - weights @ presence) * mean**2
-
-
-def squared_row_norms(X: Matrix, center: FloatArray, scale: FloatArray) -> FloatArray:
-    """Compute |(x_i - center) * scale|^2 for each row, in float64."""
-    if isinstance(X, np.ndarray):
-        return _dense_row_norms(X, center, scale)
-    if is_compiled(X):
-        from skgrad._kernels import csr
-
-        norms = np.empty(X.shape[0])
-        offset = float(np.sum((center * scale) ** 2, dtype=np.float64))
-        csr.squared_norms(X.data, X.indices, X.indptr, center, scale, offset, norms)
-        return norms
-    squares = X.copy()
-    squares.data = X.data.astype(np.float64) ** 2
-    shift = center * scale**2
-    norms = squares @ (scale**2) - 2 * (X @ shift) + center @ shift
-    return np.maximum(norms, 0.0)
+def _positions(X: csr_array | csr_matrix, columns: IntArray) -> IntArray:
+    """Give columns their number in this order, and -1 to all others."""
+    position = np.full(X.shape[1], -1, dtype=X.indices.dtype)
+    position[columns] = np.arange(len(columns), dtype=position.dtype)
+    return position
 
 
 def column_extremes(X: Matrix, rows: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -310,20 +270,3 @@ def column_extremes(X: Matrix, rows: IntArray) -> tuple[FloatArray, FloatArray]:
         np.minimum(low, to_array(block.min(axis=0)), out=low)
         np.maximum(high, to_array(block.max(axis=0)), out=high)
     return low, high
-
-
-def _dense_row_norms(X: FloatArray, center: FloatArray, scale: FloatArray) -> FloatArray:
-    norms = np.empty(X.shape[0])
-    if is_compiled(X):
-        from skgrad._kernels.dense import squared_norms
-
-        def fill(rows: slice) -> None:
-            squared_norms(X[rows], center, scale, norms[rows])
-
-        for _ in map_in_order(fill, list(row_blocks(X, MOMENT_BYTES))):
-            pass
-        return norms
-    for rows in row_blocks(X):
-        Z = (X[rows] - center) * scale
-        np.einsum("ij,ij->i", Z, Z, out=norms[rows])
-    return norms

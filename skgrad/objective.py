@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
+from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple
 
 import numpy as np
 
 from skgrad import gaps
-from skgrad._typing import Array, FloatArray, Matrix
+from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.certificates import certified_gap
+from skgrad.columns import Columns
 from skgrad.coordinate_penalty import CoordinatePenalty
 from skgrad.coordinates import (
     LARGEST_ROTATION,
@@ -26,6 +28,7 @@ from skgrad.linalg import density, is_small
 from skgrad.losses import Loss, MoreauEnvelope
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
 from skgrad.penalties import Penalty
+from skgrad.row_space import RowSpace
 from skgrad.rows import Batch, RowSum
 from skgrad.sampling import important_rows
 
@@ -80,6 +83,8 @@ class Objective:
         that sums instead of averaging, S is still that of all rows.)
     standardization : Standardization, optional
         Coordinates; by default columns are centred and scaled to unit curvature.
+    row_space : RowSpace, optional
+        Where X came from, if it stands for a wider matrix; `to_user` then leads back to that.
 
     Examples
     --------
@@ -105,8 +110,9 @@ class Objective:
         *,
         total_weight: float | None = None,
         standardization: Standardization | None = None,
+        row_space: RowSpace | None = None,
     ) -> None:
-        self.model, self.loss, self.penalty = model, loss, penalty
+        self.model, self.loss, self.penalty, self.row_space = model, loss, penalty, row_space
         self.n_samples, self.n_outputs = X.shape[0], model.n_outputs
         self.n_params, self.dtype, self.density = model.n_params, X.dtype, density(X)
         self.passes = 0.0
@@ -227,13 +233,23 @@ class Objective:
             self.model.rows(w)[:, self.model.n_features] = best
         return w
 
+    @property
+    def user_model(self) -> LinearModel:
+        """Layout of the user's parameters."""
+        if self.row_space is None:
+            return self.model
+        return replace(self.model, n_features=self.row_space.n_features)
+
     def to_user(self, w: FloatArray) -> FloatArray:
         """Map parameters from standardised coordinates to the user's."""
-        return self.standardization.to_user(self.model.rows(w)).ravel()
+        rows = self.standardization.to_user(self.model.rows(w))
+        return (rows if self.row_space is None else self.row_space.to_user(rows)).ravel()
 
     def from_user(self, w: FloatArray) -> FloatArray:
         """Map the user's parameters to standardised coordinates."""
-        return self.standardization.from_user(self.model.rows(w)).ravel()
+        rows = self.user_model.rows(w)
+        rows = rows if self.row_space is None else self.row_space.from_user(rows)
+        return self.standardization.from_user(rows).ravel()
 
     def decorrelated(self) -> Objective:
         """Change to coordinates in which the curvature is about the same in all directions.
@@ -381,6 +397,23 @@ class Objective:
         data = self._rows.data
         curvature = data.weigh(self.loss.curvature(data.y, self.model.forward(w, data.A)))
         return np.sqrt(curvature.T)[:, :, None] * data.A.explicit().A
+
+    @property
+    def columns(self) -> Columns:
+        """The data by columns, for methods that work on a few of them at a time."""
+        return Columns(
+            self.X, self._rows, self.model, self.loss, self._penalty, self._loss_curvature
+        )
+
+    def restrict(self, columns: IntArray) -> tuple[Objective, IntArray]:
+        """Fix all coefficients but some columns' at zero; also tell where those parameters are."""
+        restricted = copy(self)
+        restricted.model = self.model.select(columns)
+        restricted.n_params = restricted.model.n_params
+        restricted.standardization = scaling = self.standardization.select(columns)
+        restricted._rows = self.columns.select(columns)
+        restricted._penalty = CoordinatePenalty(self.penalty, restricted.model, scaling)
+        return restricted, self.model.positions(columns)
 
     def smoothed(self, width: float, multipliers: FloatArray) -> Objective:
         """Replace the loss by its Moreau envelope at shifted predictions (augmented Lagrangian)."""

@@ -6,7 +6,8 @@ from problems import ill_scaled, sparse_rows
 from scipy import sparse
 from tolerances import arithmetic
 
-from skgrad import linalg
+from skgrad import linalg, moments
+from skgrad.moments import column_moments, selected_gram, sparse_columns
 
 DTYPES = ["float64", "float32"]
 
@@ -31,11 +32,13 @@ def operations(rng, dtype):
         "gram": lambda X: linalg.gram(X, None, zeros),
         "centred gram": lambda X: linalg.gram(X, None, center),
         "weighted gram": lambda X: linalg.gram(X, weight, center),
+        "gram of a few rows": lambda X: linalg.gram(X, weight * (weight > 0.8), center),
+        "gram of no row": lambda X: linalg.gram(X, 0 * weight, center),
         "indefinite gram": lambda X: linalg.gram(X, weight - 0.5, center),
-        "column_moments": lambda X: np.stack(linalg.column_moments(X, None, centered=True)),
-        "raw moments": lambda X: np.stack(linalg.column_moments(X, None, centered=False)),
-        "weighted moments": lambda X: np.stack(linalg.column_moments(X, weight, centered=True)),
-        "squared_row_norms": lambda X: linalg.squared_row_norms(X, center, scale),
+        "column_moments": lambda X: np.stack(moments.column_moments(X, None, centered=True)),
+        "raw moments": lambda X: np.stack(moments.column_moments(X, None, centered=False)),
+        "weighted moments": lambda X: np.stack(moments.column_moments(X, weight, centered=True)),
+        "squared_row_norms": lambda X: moments.squared_row_norms(X, center, scale),
         "take slice": lambda X: linalg.to_array(linalg.take_rows(X, slice(7, 20))),
         "take indices": lambda X: linalg.to_array(linalg.take_rows(X, np.array([3, 3, 40]))),
     }
@@ -71,7 +74,7 @@ def test_float32_stays_unless_it_accumulates(name, rng):
 
 def test_column_moments_are_the_definition(rng, blocks):
     X, weight = ill_scaled(300, 7, rng), rng.random(300)
-    mean, variance = linalg.column_moments(X, weight, centered=True)
+    mean, variance = moments.column_moments(X, weight, centered=True)
     expected = np.average(X, axis=0, weights=weight)
     np.testing.assert_allclose(mean, expected, rtol=arithmetic(float))
     expected = np.average((X - expected) ** 2, axis=0, weights=weight)
@@ -81,7 +84,7 @@ def test_column_moments_are_the_definition(rng, blocks):
 @pytest.mark.parametrize("layout", [np.asarray, sparse.csr_array])
 def test_variance_survives_means_of_a_million(layout, rng, blocks):
     Z = rng.normal(size=(400, 3))
-    mean, variance = linalg.column_moments(layout(Z + 1e6), None, centered=True)
+    mean, variance = moments.column_moments(layout(Z + 1e6), None, centered=True)
     np.testing.assert_allclose(mean, Z.mean(axis=0) + 1e6, rtol=1e-14)
     np.testing.assert_allclose(variance, Z.var(axis=0), rtol=1e-8)
 
@@ -138,3 +141,74 @@ def test_density_counts_stored_entries(rng, monkeypatch):
     monkeypatch.setattr(linalg, "SPARSE_BLOCK_BYTES", 100)
     assert linalg.density(X) == pytest.approx(0.1)
     assert linalg.density(X.toarray()) == 1.0
+
+
+def scipy_columns(X, chosen):
+    taken = sparse.csc_array(X[:, chosen])
+    return taken.data, taken.indices, taken.indptr
+
+
+@pytest.fixture(params=["numpy", "compiled"])
+def way(request, monkeypatch):
+    """Both ways to walk a matrix, whatever its size."""
+    size = 0 if request.param == "compiled" else 10**9
+    monkeypatch.setattr(linalg, "COMPILED_SIZE", size)
+    monkeypatch.setattr(linalg, "COMPILED_ENTRIES", size)
+    return request.param
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("index_type", [np.int32, np.int64])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sparse_moments_far_from_zero(dtype, index_type, weighted, way, rng):
+    X = (rng.normal(size=(300, 7)) + 1e3) * (rng.random(7) < 0.8)
+    X[:, 3:] *= rng.random((300, 4)) < 0.3
+    X = X.astype(dtype)
+    S = sparse.csr_array(X)
+    S.indices, S.indptr = S.indices.astype(index_type), S.indptr.astype(index_type)
+    weight = rng.integers(1, 4, size=300).astype(float) if weighted else None
+    X = X.astype(np.float64)
+    mean = np.average(X, axis=0, weights=weight)
+    variance = np.average((X - mean) ** 2, axis=0, weights=weight)
+    found_mean, found_variance = column_moments(S, weight, centered=True)
+    np.testing.assert_allclose(found_mean, mean, rtol=arithmetic("float64"))
+    np.testing.assert_allclose(found_variance, variance, rtol=arithmetic("float64"))
+    zero, squares = column_moments(S, weight, centered=False)
+    assert not zero.any()
+    expected = np.average(X**2, axis=0, weights=weight)
+    np.testing.assert_allclose(squares, expected, rtol=arithmetic("float64"))
+
+
+@pytest.mark.parametrize("centered", [False, True])
+@pytest.mark.parametrize("layout", ["dense", "csr", "shuffled"])
+def test_selected_gram(layout, centered, way, rng):
+    X = rng.normal(size=(50, 9)) * (rng.random((50, 9)) < 0.5)
+    weights, chosen = rng.normal(size=50), np.array([0, 3, 4, 8])
+    center = rng.normal(size=4) if centered else np.zeros(4)
+    Z = X[:, chosen] - center
+    data = X
+    if layout != "dense":
+        data = sparse.csr_array(X)
+    if layout == "shuffled":
+        # The last entry of each row twice, half each, before all others.
+        rows = [np.append(np.flatnonzero(x)[::-1], np.flatnonzero(x)[-1:]) for x in X]
+        entries = [x[row] for x, row in zip(X, rows, strict=True)]
+        for entry in entries:
+            entry[[0, -1]] /= 2
+        indptr = np.cumsum([0, *map(len, rows)])
+        data = sparse.csr_array((np.hstack(entries), np.hstack(rows), indptr), shape=X.shape)
+        np.testing.assert_allclose(data.toarray(), X)
+    product, sums = selected_gram(data, chosen, weights, center)
+    tolerance = {"rtol": arithmetic("float64"), "atol": arithmetic("float64")}
+    np.testing.assert_allclose(product, (Z.T * weights) @ Z, **tolerance)
+    np.testing.assert_allclose(sums, weights @ Z, **tolerance)
+    product, sums = selected_gram(data, chosen, None, center)
+    np.testing.assert_allclose(product, Z.T @ Z, **tolerance)
+    np.testing.assert_allclose(sums, Z.sum(axis=0), **tolerance)
+
+
+def test_sparse_columns_are_scipys(rng):
+    X = sparse.random_array((40, 30), density=0.2, format="csr", rng=rng)
+    chosen = np.array([1, 2, 17, 29])
+    for found, expected in zip(sparse_columns(X, chosen), scipy_columns(X, chosen), strict=True):
+        np.testing.assert_array_equal(found, expected)

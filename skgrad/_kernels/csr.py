@@ -37,18 +37,6 @@ def rmatvec(
 
 
 @compiled
-def squared_rmatvec(
-    data: FloatArray, indices: IntArray, indptr: IntArray, r: FloatArray, out: FloatArray
-) -> None:
-    """Add the product of the transpose of X * X with r to out."""
-    for i in range(len(indptr) - 1):
-        share = r[i]
-        if share != 0.0:
-            for k in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
-                out[np.uint64(indices[k])] += data[k] * data[k] * share
-
-
-@compiled
 def squared_norms(
     data: FloatArray, indices: IntArray, indptr: IntArray, center: FloatArray, scale: FloatArray,
     offset: float, out: FloatArray,

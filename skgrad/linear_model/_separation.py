@@ -76,7 +76,7 @@ class Separation:
         if finding is None and complete:
             finding = (
                 "The classes are perfectly separated by a combination of columns (foremost "
-                f"{self._heaviest(objective, w)})"
+                f"{self._heaviest(X, objective, w)})"
             )
         if finding is None:
             return None
@@ -128,9 +128,11 @@ class Separation:
             clarity *= (near >= 0) & (border <= 0)
         return clarity
 
-    def _heaviest(self, objective: Objective, w: FloatArray) -> str:
-        coef = objective.model.coef(objective.to_user(w)) * objective.standardization.inverse_scale
-        heaviest = np.argsort(-np.abs(coef).max(axis=0), kind="stable")[:MOST_NAMED]
+    def _heaviest(self, X: Matrix, objective: Objective, w: FloatArray) -> str:
+        """Name the columns that can move a score the most."""
+        low, high = column_extremes(X, np.arange(X.shape[0]))
+        reach = (high - low) * np.abs(objective.user_model.coef(objective.to_user(w)))
+        heaviest = np.argsort(-reach.max(axis=0), kind="stable")[:MOST_NAMED]
         return ", ".join(self._name(int(j)) for j in heaviest)
 
     def _name(self, j: int) -> str:

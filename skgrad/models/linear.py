@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skgrad._typing import FloatArray
+from skgrad._typing import FloatArray, IntArray
 from skgrad.models.standardized import StandardizedMatrix
 
 
@@ -48,6 +48,16 @@ class LinearModel:
     def n_params(self) -> int:
         """Number of parameters."""
         return self.n_outputs * self.row_length
+
+    def select(self, columns: IntArray) -> LinearModel:
+        """Restrict to some columns."""
+        return LinearModel(len(columns), self.n_outputs, self.fit_intercept)
+
+    def positions(self, columns: IntArray) -> IntArray:
+        """Find the coefficients of columns, and all intercepts, in a parameter vector."""
+        row = np.append(columns, self.n_features) if self.fit_intercept else columns
+        starts = self.row_length * np.arange(self.n_outputs)[:, None]
+        return np.asarray((starts + row).ravel())
 
     def rows(self, w: FloatArray) -> FloatArray:
         """View w as one row per output."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.linalg import lapack
 
-from skgrad._typing import FloatArray
+from skgrad._typing import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,11 @@ class Standardization:
             undo = lapack.dtrtri(self.rotation.astype(np.float64), lower=0)[0]
             undo = np.triu(undo).astype(self.scale.dtype, copy=False)
         object.__setattr__(self, "inverse_rotation", undo)
+
+    def select(self, columns: IntArray) -> Standardization:
+        """Restrict to some columns; there must be no rotation."""
+        assert self.rotation is None
+        return Standardization(self.center[columns], self.scale[columns])
 
     def coef_to_user(self, coef: FloatArray) -> FloatArray:
         """Map rows of coefficients to the user's."""

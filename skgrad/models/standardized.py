@@ -7,19 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from skgrad._typing import FloatArray, Matrix
+from skgrad._typing import FloatArray, IntArray, Matrix
 from skgrad.linalg import (
     gram,
     is_compiled,
     is_small,
     matmul,
     rmatmul,
-    squared_row_norms,
+    selected_gram,
+    take_columns,
     take_rows,
     to_array,
-    weighted_squares,
+    weighted_gram,
 )
 from skgrad.models.standardization import Standardization
+from skgrad.moments import squared_row_norms, weighted_squares
 
 
 class StandardizedMatrix(ABC):
@@ -69,6 +71,14 @@ class StandardizedMatrix(ABC):
     def take(self, rows: Any) -> StandardizedMatrix:
         """Select rows by a slice (a view) or by indices."""
 
+    @abstractmethod
+    def selected_gram(self, columns: IntArray, weights: FloatArray | None) -> FloatArray:
+        """Compute `gram` of some columns and the column of ones."""
+
+    @abstractmethod
+    def select(self, columns: IntArray) -> StandardizedMatrix:
+        """Copy some columns, in ascending order, and the column of ones."""
+
     def grams(self, weights: FloatArray) -> FloatArray:
         """Compute `gram` for each column of weights, shape (n_columns, row_length, row_length)."""
         return np.stack([self.gram(np.ascontiguousarray(column)) for column in weights.T])
@@ -77,22 +87,29 @@ class StandardizedMatrix(ABC):
 class Explicit(StandardizedMatrix):
     """A as an array."""
 
-    # Batched products pay off while their temporary stays in cache.
-    LARGEST_BATCH = 1 << 17
+    # Up to this many numbers one batched product beats one product a column, each of which can
+    # leave rows of weight zero out (iris, three columns: 6 against 18 microseconds).
+    LARGEST_BATCH = 1 << 14
 
-    def __init__(self, A: FloatArray) -> None:
+    def __init__(self, A: FloatArray, *, intercept: bool) -> None:
         self.A, self.n_samples, self.dtype = A, len(A), A.dtype
+        self.intercept = intercept
 
     @classmethod
     def build(cls, X: Matrix, standardization: Standardization, *, intercept: bool) -> Explicit:
         """Centre and scale a copy of X."""
         n_samples, n_features = X.shape
-        A = np.empty((n_samples, n_features + intercept), dtype=X.dtype)
+        # In Fortran order: products with few columns are twice as fast, and so is this (5000 x 10:
+        # product 9 -> 4, weighted Gram 58 -> 28, build 100 -> 46 microseconds).
+        A = np.empty((n_samples, n_features + intercept), dtype=X.dtype, order="F")
         Z = A[:, :n_features]
         np.subtract(to_array(X), standardization.center, out=Z)
-        A[:, :n_features] = standardization.pull(Z)
+        if standardization.rotation is None:
+            Z *= standardization.scale
+        else:
+            Z[...] = standardization.pull(Z)
         A[:, n_features:] = 1.0
-        return cls(A)
+        return cls(A, intercept=intercept)
 
     def matmul(self, rows: FloatArray) -> FloatArray:
         return self.A @ rows.T
@@ -101,12 +118,10 @@ class Explicit(StandardizedMatrix):
         return R.T @ self.A
 
     def gram(self, weights: FloatArray | None) -> FloatArray:
-        if weights is None:
-            return self.A.T @ self.A
-        return (self.A.T * weights) @ self.A
+        return weighted_gram(self.A, weights)
 
     def grams(self, weights: FloatArray) -> FloatArray:
-        if weights.shape[1] > 1 and weights.shape[1] * self.A.size > self.LARGEST_BATCH:
+        if weights.shape[1] * self.A.size > self.LARGEST_BATCH:
             return super().grams(weights)
         return (self.A.T * weights.T[:, None, :]) @ self.A
 
@@ -120,7 +135,15 @@ class Explicit(StandardizedMatrix):
         return self
 
     def take(self, rows: Any) -> Explicit:
-        return Explicit(self.A[rows] if isinstance(rows, slice) else self.A.take(rows, axis=0))
+        return Explicit(self.A[rows], intercept=self.intercept)
+
+    def selected_gram(self, columns: IntArray, weights: FloatArray | None) -> FloatArray:
+        return self.select(columns).gram(weights)
+
+    def select(self, columns: IntArray) -> Explicit:
+        ones = np.arange(self.A.shape[1] - self.intercept, self.A.shape[1])
+        A = self.A.take(np.concatenate([columns, ones]), axis=1)
+        return Explicit(A, intercept=self.intercept)
 
 
 class Implicit(StandardizedMatrix):
@@ -179,5 +202,22 @@ class Implicit(StandardizedMatrix):
     def take(self, rows: Any) -> Implicit:
         return Implicit(
             take_rows(self.X, rows), self.standardization,
+            intercept=self.intercept, compiled=self.compiled,
+        )  # fmt: skip
+
+    def selected_gram(self, columns: IntArray, weights: FloatArray | None) -> FloatArray:
+        part, m = self.standardization.select(columns), len(columns)
+        inner, sums = selected_gram(self.X, columns, weights, part.center)
+        block = np.empty((m + self.intercept,) * 2, dtype=self.X.dtype)
+        block[:m, :m] = part.pull(part.pull(inner).T)
+        if self.intercept:
+            block[m, :m] = block[:m, m] = part.pull(sums)
+            block[m, m] = self.n_samples if weights is None else weights.sum()
+        return block
+
+    def select(self, columns: IntArray) -> Implicit:
+        X = take_columns(self.X, columns)
+        return Implicit(
+            X, self.standardization.select(columns),
             intercept=self.intercept, compiled=self.compiled,
         )  # fmt: skip

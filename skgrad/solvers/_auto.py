@@ -6,7 +6,6 @@ from skgrad.objective import Capability, Objective
 from skgrad.solvers._base import Solver
 from skgrad.solvers.lbfgs import LBFGS
 from skgrad.solvers.newton import Newton
-from skgrad.solvers.proximal_gradient import ProximalGradient
 from skgrad.solvers.proximal_newton import ProximalNewton
 from skgrad.solvers.subsampled_newton import LARGEST_FACTOR, SubsampledNewton
 
@@ -47,7 +46,7 @@ def sample_pays(objective: Objective) -> bool:
 def choose_for_smooth_loss(objective: Objective) -> Solver:
     """Pick a method of Newton's family where it pays, else one that needs gradients only."""
     if Capability.SMOOTH_PENALTY not in objective.offers:
-        return ProximalNewton() if newton_pays(objective) else ProximalGradient()
+        return ProximalNewton()
     if sample_pays(objective):
         return SubsampledNewton()
     return Newton() if newton_pays(objective) else LBFGS()

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from skgrad._typing import FloatArray
+from skgrad.coordinate_penalty import Terms
 from skgrad.objective import Objective
+from skgrad.solvers._gram_descent import minimise_block
 
 # Semismooth Newton steps find the right signs in a few rounds, or cycle; then accelerated proximal
 # gradient steps bring the point closer before they are tried again.
 MAX_ROUNDS = 100
 GRADIENT_STEPS = 20
+# Compiled loops are for more coordinates than these; beyond the second number for small data too,
+# as semismooth steps take longer than importing a compiler.
+SMALL = 50
+LARGE = 300
 # Curvature given to directions without any, relative to the largest: no division by zero.
 RIDGE = 1e-10
 # The same where the Hessian jumps: what is flat here may curve a little further on.
@@ -19,6 +27,10 @@ RIDGE_AT_JUMPS = 1e-6
 # hardly any curvature (a shift of one feature's coefficients in all classes) else makes a step that
 # is far too long, across kinks that the model of the step does not see.
 DAMPINGS = (0.0, 1e-6, 1e-4, 1e-2, 1e-1)
+
+
+# Where the Hessian jumps, the model may underestimate the gap by about this factor.
+JUMP_MARGIN = 100.0
 
 
 class QuadraticModel:
@@ -37,7 +49,7 @@ class QuadraticModel:
     def __init__(
         self, objective: Objective, w: FloatArray, gradient: FloatArray, hessian: FloatArray
     ) -> None:
-        self.objective, self.w, self.gradient = objective, w, gradient
+        self.objective, self.w, self.gradient, self.hessian = objective, w, gradient, hessian
         size = hessian.shape[-1]
         self.H = np.broadcast_to(hessian, (len(w) // size, size, size))
         diagonal = np.einsum("bii->bi", self.H).ravel()
@@ -63,6 +75,10 @@ class QuadraticModel:
 
     def minimise(self, accuracy: float) -> FloatArray:
         """Minimise to an accuracy of the value, from w."""
+        terms = self.objective.columns.penalty.terms(self.w)
+        compiled = self.objective.columns.are_many and self.w.size > SMALL
+        if terms is not None and (compiled or self.w.size > LARGE):
+            return self._minimise_blocks(terms, accuracy)
         z, slope, value = self.w, self.gradient, 0.0
         first = 0  # the damping that worked last time, less one
         for _ in range(MAX_ROUNDS):
@@ -86,6 +102,36 @@ class QuadraticModel:
                 slope = self.slope(z)
                 value = self.value(z, slope)
         return z
+
+    def _minimise_blocks(self, terms: Terms, accuracy: float) -> FloatArray:
+        """Minimise block by block in float64, with compiled loops."""
+        size, z = self.H.shape[-1], self.w.copy()
+        accuracy = max(accuracy, float(np.finfo(z.dtype).eps) ** 2 * abs(self.offset))
+        for b, H in enumerate(self.H):
+            block = slice(b * size, (b + 1) * size)
+            parts = Terms(*(term[block].astype(np.float64) for term in terms))
+            z[block] = minimise_block(
+                H.astype(np.float64, copy=False), self.gradient[block].astype(np.float64),
+                self.w[block].astype(np.float64), parts, accuracy,
+            )  # fmt: skip
+        return z
+
+    def raw_after(self, step: float) -> None:
+        """Raw predictions are not kept."""
+
+    def promise(self, target: FloatArray) -> float:
+        """Estimate the objective's gap at w: by the model's decrease towards its minimiser."""
+        margin = 1.0 if self.objective.continuous_curvature else JUMP_MARGIN
+        return margin * max(0.0, -self.value(target))
+
+    def gap_after(
+        self, target: FloatArray, residual: float, decrease: float, *, settled: bool
+    ) -> float:
+        """Estimate the gap after a step to the minimiser: at most what it was before.
+
+        Only where the step settled all other coordinates; NaN else.
+        """
+        return self.promise(target) if settled else math.nan
 
     def _semismooth_step(
         self, target: FloatArray, residual: FloatArray, damping: float

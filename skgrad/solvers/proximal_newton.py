@@ -12,7 +12,10 @@ from sklearn.utils._param_validation import Interval
 from skgrad._typing import FloatArray
 from skgrad.objective import Capability, Objective
 from skgrad.solvers._base import Run, Solver, State, Status, least_gap
+from skgrad.solvers._column_quadratic import ColumnQuadraticModel
+from skgrad.solvers._implicit_quadratic import ImplicitQuadraticModel
 from skgrad.solvers._quadratic import QuadraticModel
+from skgrad.solvers._working_set import LARGEST_EXPLICIT, Part, choose_part
 
 SUFFICIENT_DECREASE = 1e-4
 # Where the Hessian is nearly singular the model promises the moon: be quick to come down.
@@ -20,16 +23,22 @@ SHRINKAGE = 0.3
 MAX_TRIALS = 40
 # The semismooth Newton steps inside converge in one jump: a tight accuracy costs nothing.
 INNER_ACCURACY = 1e-6
-# Where the Hessian jumps, the model may underestimate the gap by about this factor.
-JUMP_MARGIN = 100.0
+
+
+Model = QuadraticModel | ColumnQuadraticModel | ImplicitQuadraticModel
 
 
 @dataclass(slots=True)
 class ProximalNewtonState(State):
-    """Gradient of the smooth part at w; the Hessian if it is constant."""
+    """Gradient at w of the smooth part, the working set, and what a model can take up again.
+
+    That is the Hessian, if it is constant, and the raw predictions, where the model knows them.
+    """
 
     gradient: FloatArray | None = None
+    part: Part | None = None
     hessian: FloatArray | None = None
+    raw: FloatArray | None = None
 
 
 class ProximalNewton(Solver):
@@ -82,41 +91,66 @@ class ProximalNewton(Solver):
     def step(
         self, objective: Objective, w: FloatArray, state: ProximalNewtonState, run: Run
     ) -> tuple[FloatArray, ProximalNewtonState]:
-        """Minimise the quadratic model, then search along the way to its minimiser."""
+        """Minimise the model on the working set, then search along the way to its minimiser."""
         assert state.gradient is not None
-        hessian = objective.hessian(w) if state.hessian is None else state.hessian
-        model = QuadraticModel(objective, w, state.gradient, hessian)
-        direction = model.minimise(INNER_ACCURACY * run.tol * abs(state.value)) - w
+        part = choose_part(objective, w, state.gradient, state.part)
+        before = part.objective.passes
+        model = self._model(part, w, state)
+        target = model.minimise(INNER_ACCURACY * run.tol * abs(state.value))
+        if part.columns is not None:
+            objective.passes += part.objective.passes - before
+        direction = np.zeros_like(w)
+        direction[part.places] = target - model.w
         decrease = (
             float(state.gradient @ direction)
             + objective.nonsmooth_value(w + direction)
             - objective.nonsmooth_value(w)
         )
-        # The decrease that the model promises estimates the gap at w, and so bounds the next one.
-        promised = max(0.0, -model.value(w + direction))
-        if not objective.continuous_curvature:
-            promised *= JUMP_MARGIN
-        found = self._search(objective, w, direction, decrease, state) if decrease < 0.0 else None
+        found = self._search(objective, model, w, direction, decrease, state)
         if found is None:
-            return w, replace(state, gap=least_gap(state.gap, promised), status=Status.PRECISION)
+            gap = least_gap(state.gap, model.promise(target))
+            return w, replace(state, gap=gap, status=Status.PRECISION)
         step, moved, value, gradient = found
         mapping = objective.prox(moved - gradient, 1.0) - moved
+        residual = float(np.linalg.norm(mapping))
+        outside = np.count_nonzero(mapping) > np.count_nonzero(mapping[part.places])
+        total = value + objective.nonsmooth_value(moved)
+        gap = least_gap(
+            objective.columns.dual_bound(moved, value, gradient),
+            model.gap_after(target, residual, state.value - total, settled=not outside),
+        )
         return moved, ProximalNewtonState(
-            value + objective.nonsmooth_value(moved), float(np.linalg.norm(mapping)), step,
-            least_gap(objective.duality_gap(moved), promised), gradient=gradient,
-            hessian=hessian if objective.constant_curvature else None,
+            total, residual, step, gap, gradient=gradient, part=part, raw=model.raw_after(step),
+            hessian=model.hessian if objective.constant_curvature else None,
         )  # fmt: skip
 
+    def _model(self, part: Part, w: FloatArray, state: ProximalNewtonState) -> Model:
+        """Expand the smooth part on the working set."""
+        assert state.gradient is not None
+        start, slope = w[part.places], state.gradient[part.places]
+        if part.walk is not None:
+            raw = part.objective.columns.raw(start) if state.raw is None else state.raw
+            return ColumnQuadraticModel(part.objective, part.walk, start, slope, raw)
+        if part.objective.block_size > LARGEST_EXPLICIT:
+            return ImplicitQuadraticModel(part.objective, start, slope)
+        hessian = state.hessian if part is state.part else None
+        if hessian is None:
+            hessian = part.objective.hessian(start)
+        return QuadraticModel(part.objective, start, slope, hessian)
+
     def _search(
-        self, objective: Objective, w: FloatArray, direction: FloatArray, decrease: float,
-        state: ProximalNewtonState,
+        self, objective: Objective, model: Model, w: FloatArray, direction: FloatArray,
+        decrease: float, state: ProximalNewtonState,
     ) -> tuple[float, FloatArray, float, FloatArray] | None:  # fmt: skip
         """Shorten the step until the decrease is a fraction of what the model promises."""
         noise = 10 * float(np.finfo(w.dtype).eps) * abs(state.value)
         step = float(self.learning_rate)
-        for _ in range(MAX_TRIALS):
-            moved = w + step * direction
-            value, gradient = objective.value_and_gradient(moved)
+        for _ in range(MAX_TRIALS if decrease < 0.0 else 0):
+            moved, raw = w + step * direction, model.raw_after(step)
+            if raw is None:
+                value, gradient = objective.value_and_gradient(moved)
+            else:
+                value, gradient = objective.columns.value_and_gradient(raw)
             total = value + objective.nonsmooth_value(moved)
             if total <= state.value + SUFFICIENT_DECREASE * step * decrease + noise:
                 return step, moved, value, gradient

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -72,9 +73,9 @@ class SubsampledNewton(Solver):
     The start :math:`w_0` minimises the objective on the sample; gradients and values are exact.
     With m rows in the sample for p parameters, an iteration reduces the distance to the minimum by
     a factor of about :math:`\sqrt{p / m}`, whatever the scales and correlations of the columns,
-    and costs one pass over the data: three to six iterations do. Rows are drawn with a preference for
-    those that stand out, so that rare categories are represented. Where there are too few rows for
-    a factorised Hessian, its dominant eigenvectors take its place (dense data) or its diagonal
+    and costs one pass over the data: three to six iterations do. Rows are drawn with a preference
+    for those that stand out, so that rare categories are represented. Where there are too few rows
+    for a factorised Hessian, its dominant eigenvectors take its place (dense data) or its diagonal
     (sparse data).
 
     Parameters
@@ -163,14 +164,13 @@ class SubsampledNewton(Solver):
             return state.start, self._advance(
                 objective, state, Trial(float("nan"), value, 0.0, gradient, state.start), ()
             )
-        preconditioner = state.preconditioner
+        gradient, preconditioner = state.gradient, state.preconditioner
         if state.sample is not None and state.n_iter == REFRESHED:
-            preconditioner = CholeskyPreconditioner(state.sample, w)
+            # A copy, since an objective counts its passes and states are values.
+            preconditioner = CholeskyPreconditioner(copy(state.sample), w)
             state = replace(state, preconditioner=preconditioner, sample=None)
-        direction = -inverse_hessian_product(
-            state.pairs, state.gradient, initial=preconditioner.solve
-        )
-        start = Trial(0.0, state.value, float(state.gradient @ direction), state.gradient, w)
+        direction = -inverse_hessian_product(state.pairs, gradient, initial=preconditioner.solve)
+        start = Trial(0.0, state.value, float(gradient @ direction), gradient, w)
         trial = None
         if start.slope < 0.0:
             evaluate = along(objective.value_and_gradient, w, direction)

@@ -1,0 +1,92 @@
+"""Which columns a step may change: those in use, and those that are farthest from optimal."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from skgrad._typing import FloatArray, IntArray
+from skgrad.columns import ColumnWalk
+from skgrad.objective import Capability, Objective
+
+# So few columns are all taken: nothing is gained by leaving some out.
+SMALL = 50
+# The Gram matrix of sqrt(10 p) of p columns costs about a pass over all of them: it multiplies
+# some ten times as many numbers a second as a product with a vector reads.
+PASS_WORTH = 10.0
+# Beyond that, the set may be this much larger than the support: it is found in a few rounds.
+GROWTH = 3
+# Up to this order the Hessian of a working set is built and factorised.
+LARGEST_EXPLICIT = 2000
+# Coordinate descent beats the Gram matrix of more columns than these.
+LARGEST_GRAM = 300
+# Columns are gathered for it with those that would violate their condition if their slope were this
+# many times as large: gathering them anew costs as much as several passes over them.
+NEAR = 1.5
+# Beyond this share of the columns, all are gathered, once for the whole run.
+MOST = 0.3
+# A set that has become too large by this factor is chosen anew.
+SLACK = 2
+
+
+class Part(NamedTuple):
+    """An objective restricted to some columns (None: all), and the places of its parameters."""
+
+    objective: Objective
+    columns: IntArray | None = None
+    places: IntArray | slice = slice(None)
+    walk: ColumnWalk | None = None
+
+
+def choose_part(
+    objective: Objective, w: FloatArray, gradient: FloatArray, previous: Part | None
+) -> Part:
+    """Restrict the objective to a working set; the previous part is kept if its columns are."""
+    columns = working_set(objective, w, gradient, None if previous is None else previous.columns)
+    if previous is not None and columns is previous.columns:
+        return previous
+    if columns is None:
+        return Part(objective)
+    restricted, places = objective.restrict(columns)
+    walk = None
+    if objective.columns.can_be_walked and len(columns) > LARGEST_GRAM:
+        walk = objective.columns.walk(columns)
+    return Part(restricted, columns, places, walk)
+
+
+def working_set(
+    objective: Objective, w: FloatArray, gradient: FloatArray, previous: IntArray | None
+) -> IntArray | None:
+    """Choose columns, in ascending order; None for all of them.
+
+    All columns with coefficients, and of those whose optimality condition is violated the worst.
+    The previous set is kept while it holds all that is wanted.
+    """
+    columns, n_columns = objective.columns, objective.model.n_features
+    if n_columns <= SMALL or Capability.SMOOTH_PENALTY in objective.offers:
+        return None
+    support, violation = columns.support(w), columns.violation(w, gradient)
+    wanted, n_support = (violation > 0.0) | support, int(support.sum())
+    together = max(1, objective.block_size // (n_columns + 1))  # outputs that share a block
+    budget = max(10, int(math.sqrt(PASS_WORTH * n_columns)) // together)
+    room = max(
+        budget, min(GROWTH * n_support, max(n_support + budget, LARGEST_EXPLICIT // together - 1))
+    )
+    if wanted.sum() > room and not columns.can_be_walked:
+        violation[support] = np.inf
+        wanted[:] = False
+        wanted[np.argpartition(violation, -room)[-room:]] = True
+    size = int(wanted.sum())
+    if previous is not None:
+        kept = int(wanted[previous].sum())
+        if kept == size and (columns.can_be_walked or len(previous) <= SLACK * max(size, budget)):
+            return previous
+        if size - kept + len(previous) <= room:
+            wanted[previous] = True
+    if columns.can_be_walked and size > LARGEST_GRAM:
+        wanted |= columns.violation(w, NEAR * gradient) > 0.0
+        wanted[[] if previous is None else previous] = True
+        wanted |= wanted.sum() > MOST * n_columns
+    return np.flatnonzero(wanted)
