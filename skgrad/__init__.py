@@ -1,6 +1,29 @@
 """Scikit-learn compatible estimators on one pluggable, gradient-based solver module."""
 
 from skgrad._version import __version__
-from skgrad.linear_model import LinearRegression, LinearSVC, LinearSVR, LogisticRegression
+from skgrad.linear_model import (
+    ElasticNet,
+    HuberRegressor,
+    Lasso,
+    LinearRegression,
+    LinearSVC,
+    LinearSVR,
+    LogisticRegression,
+    PoissonRegressor,
+    QuantileRegressor,
+    Ridge,
+)
 
-__all__ = ["LinearRegression", "LinearSVC", "LinearSVR", "LogisticRegression", "__version__"]
+__all__ = [
+    "ElasticNet",
+    "HuberRegressor",
+    "Lasso",
+    "LinearRegression",
+    "LinearSVC",
+    "LinearSVR",
+    "LogisticRegression",
+    "PoissonRegressor",
+    "QuantileRegressor",
+    "Ridge",
+    "__version__",
+]

@@ -83,29 +83,33 @@ class CoordinatePenalty:
         curved = self.penalty.curvature(self.coef(w)) * self.coef(v)
         self.model.coef(product)[...] += self.standardization.pull(curved)
 
-    def add_curvature(self, w: FloatArray, blocks: FloatArray) -> None:
-        """Add the Hessian of a smooth penalty to its diagonal blocks, in place.
+    def add_curvature(self, w: FloatArray, blocks: FloatArray) -> FloatArray:
+        """Add the Hessian of a smooth penalty to diagonal blocks, in place; return them.
 
-        A block that all outputs share takes the curvature of the first: they are all alike.
+        A block that all outputs share takes the curvature of the first if they are all alike, and
+        is repeated otherwise.
         """
         n_blocks, size = blocks.shape[:2]
         if self.ridge is not None:
             diagonals = blocks.reshape(n_blocks, -1)[:, :: size + 1]
             diagonals += self.ridge.reshape(-1, size)[:n_blocks]
-            return
+            return blocks
         curvature = self.penalty.curvature(self.coef(w))
         p, m = self.model.n_features, self.model.row_length
+        if isinstance(curvature, np.ndarray) and n_blocks == 1:
+            blocks = np.repeat(blocks, self.model.n_outputs * m // size, axis=0)
         if self.standardization.rotation is None:
             diagonal = np.zeros((self.model.n_outputs, m), dtype=blocks.dtype)
             diagonal[:, :p] = curvature * self.standardization.scale**2
             target = np.einsum("bii->bi", blocks)
             target += diagonal.reshape(-1, size)[: len(blocks)]
-            return
+            return blocks
         for k, row in enumerate(np.broadcast_to(curvature, (self.model.n_outputs, p))):
             b, start = divmod(k * m, size)
             if b < len(blocks):
                 inner = blocks[b, start : start + p, start : start + p]
                 inner += self.standardization.pull_curvature(row)
+        return blocks
 
     def add_diagonal(self, w: FloatArray, diagonal: FloatArray) -> None:
         """Add the diagonal of a smooth penalty's Hessian in place; without a rotation."""
@@ -141,7 +145,7 @@ class CoordinatePenalty:
         """
         slope = np.ones_like(moved)
         steps = self.model.coef(step_size) * self.standardization.scale**2
-        shrinkage = 1.0 + steps * self.penalty.strong_convexity
+        shrinkage = 1.0 + steps * self.penalty.output_convexity
         self.model.coef(slope)[...] = (self.model.coef(moved) != 0) / shrinkage
         return slope
 

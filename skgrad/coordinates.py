@@ -39,9 +39,22 @@ def standardize(
     ridge : float
         Curvature of the penalty relative to the loss's. With 1 / std alone, a column of tiny scale
         under a strong L2 penalty would get a huge curvature in the new coordinates.
+
+    Raises
+    ------
+    ValueError
+        If the squares of a column overflow.
     """
     row_weight = None if weight is None else weight.mean(axis=1, dtype=np.float64)
-    mean, variance = column_moments(X, row_weight, centered=centered)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, variance = column_moments(X, row_weight, centered=centered)
+    # Also one whose scale would not be a normal number in the precision of the data.
+    huge = ~(np.sqrt(variance) < 1.0 / float(np.finfo(X.dtype).tiny))
+    if huge.any():
+        raise ValueError(
+            f"Column {int(np.argmax(huge))} of X holds values so large that their squares "
+            "overflow. Rescale it, for example with sklearn.preprocessing.StandardScaler."
+        )
     # A constant column deviates from its mean by rounding only.
     constant = variance <= (10 * float(np.finfo(X.dtype).eps) * mean) ** 2
     variance += ridge

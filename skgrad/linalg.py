@@ -259,3 +259,14 @@ def _positions(X: csr_array | csr_matrix, columns: IntArray) -> IntArray:
     position = np.full(X.shape[1], -1, dtype=X.indices.dtype)
     position[columns] = np.arange(len(columns), dtype=position.dtype)
     return position
+
+
+def column_extremes(X: Matrix, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Compute the least and the largest entry of each column over some rows, a block at a time."""
+    low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
+    n_blocks = sum(1 for _ in row_blocks(X))
+    for part in np.array_split(rows, max(1, n_blocks * len(rows) // X.shape[0])):
+        block = take_rows(X, part)
+        np.minimum(low, to_array(block.min(axis=0)), out=low)
+        np.maximum(high, to_array(block.max(axis=0)), out=high)
+    return low, high

@@ -215,7 +215,8 @@ class Objective:
         share = 1.0 if weight is None else weight * self.n_samples
         penalty = 0.0
         if self.penalty.smooth:
-            penalty = self.penalty.strong_convexity * self.standardization.largest_gain() ** 2
+            strongest = float(np.max(self.penalty.output_convexity))
+            penalty = strongest * self.standardization.largest_gain() ** 2
         eigenvalue = largest_eigenvalue(data, self.model.row_length)
         mean = self._loss_curvature * eigenvalue + penalty
         row = self._loss_curvature * float(np.max(data.A.squared_row_norms() * share)) + penalty
@@ -319,7 +320,7 @@ class Objective:
         self.passes += 1.0
         blocks: FloatArray = self._rows.reduce(self._hessian, w)
         if self.penalty.smooth:
-            self._penalty.add_curvature(w, blocks)
+            blocks = self._penalty.add_curvature(w, blocks)
         return blocks
 
     def hessian_diagonal(self, w: FloatArray) -> FloatArray:

@@ -24,7 +24,7 @@ from skgrad import linalg
 from skgrad.losses import LOSSES, Huber, Logistic, Poisson, SquaredError
 from skgrad.models import LinearModel
 from skgrad.objective import Capability, Objective
-from skgrad.penalties import L1, L2, NoPenalty
+from skgrad.penalties import L1, L2, NonNegative, NoPenalty
 
 every_loss = pytest.mark.parametrize("loss_name", LOSSES)
 every_penalty = pytest.mark.parametrize("kind", PENALTIES)
@@ -127,6 +127,41 @@ def test_hessian_blocks_are_hess_vec(loss_name, kind, layout, rng, blocks):
         actual = np.matmul(hessian, v.reshape(-1, size)[:, :, None]).ravel()
         expected = objective.hess_vec(w, v)
         np.testing.assert_allclose(actual, expected, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("decorrelated", [False, True])
+@pytest.mark.parametrize("weights", ["none", "rows", "outputs"])
+@pytest.mark.parametrize("loss_name", ["squared_error", "huber"])
+def test_a_strength_of_l2_for_each_output(loss_name, weights, decorrelated, rng):
+    penalty = L2(np.array([[0.01], [0.5], [20.0]]))
+    objective = make_objective(make_loss(loss_name), penalty, Variant(weights=weights, n_outputs=3))
+    objective = objective.decorrelated() if decorrelated else objective
+    w, v = draw_w(objective, rng), rng.normal(size=objective.n_params)
+    value, gradient = objective.value_and_gradient(w)
+    assert value == pytest.approx(objective.value(w), rel=arithmetic(float))
+    slope = difference(objective.value, w, v)
+    assert gradient @ v == pytest.approx(slope, rel=FINITE_DIFFERENCE)
+    product = objective.hess_vec(w, v)
+    change = difference(lambda w: objective.value_and_gradient(w)[1], w, v)
+    np.testing.assert_allclose(product, change, rtol=FINITE_DIFFERENCE, atol=1e-7)
+    hessian = objective.hessian(w)
+    assert len(hessian) == 3
+    blocks = np.matmul(hessian, v.reshape(3, -1, 1)).ravel()
+    np.testing.assert_allclose(blocks, product, rtol=1e-8, atol=1e-10)
+    assert np.linalg.eigvalsh(hessian).max() <= objective.smoothness().mean * (1 + SPECTRUM)
+    best = minimise(objective)
+    gap = objective.gradient_gap(w, gradient)
+    assert 0 < value - best.value <= gap
+
+
+def test_slope_of_the_proximal_step_with_a_strength_for_each_output(rng):
+    penalty = NonNegative(L2(np.array([[0.01], [0.5], [20.0]])))
+    objective = make_objective(SquaredError(), penalty, Variant(n_outputs=3))
+    w, steps = rng.normal(size=objective.n_params), rng.uniform(0.1, 1.0, objective.n_params)
+    slope = objective.prox_slope(objective.prox(w, steps), steps)
+    for e in np.eye(len(w)):
+        expected = difference(lambda w: objective.prox(w, steps) @ e, w, e)  # noqa: B023
+        assert slope @ e == pytest.approx(expected, rel=FINITE_DIFFERENCE, abs=1e-8)
 
 
 @every_layout

@@ -33,6 +33,8 @@ GAP_ESTIMATE = {"first": 10.0, "second": 10.0, "stochastic": 10.0, "heavy ball":
 ARITHMETIC = {"float64": 1e-11, "float32": 2e-5}
 # Relative error of coefficients against a peer that was asked for every digit.
 COEFFICIENTS = {"float64": 1e-6, "float32": 1e-3}
+# The same where the peer's solver is a general one, which stops where its line search fails.
+GENERAL_PURPOSE_PEER = 1e-3
 # Relative error of a central difference of float64 values.
 FINITE_DIFFERENCE = 1e-6
 # The largest eigenvalue is estimated by power iteration: it may be low by this share.

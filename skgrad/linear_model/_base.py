@@ -6,6 +6,7 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -18,14 +19,14 @@ from sklearn.linear_model._base import SparseCoefMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils._tags import Tags
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
 from skgrad._parameters import Parameterized
 from skgrad._threads import single_threaded_blas
 from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.callbacks import EarlyStopping
 from skgrad.linear_model._callbacks import SklearnCallbacks
-from skgrad.linear_model._problem import Problem, positive_rows
+from skgrad.linear_model._problem import Problem, weighted_rows
 from skgrad.losses import get_loss
 from skgrad.moments import sums_to_finite
 from skgrad.objective import Objective
@@ -34,6 +35,9 @@ from skgrad.solvers import Result, Solver, Status, choose_solver, get_solver
 # Two more iterations of Newton's family, where a relative suboptimality of 1e-7 would leave
 # coefficients of least squares with four digits.
 LEAST_SQUARES_ACCURACY = 1e-4
+# A warm start this many times worse than a cold one is not taken. The data must be other ones, and
+# where raw predictions are huge, exp(raw) overflows and the curvature of a log loss vanishes.
+FAR_OFF = 1e3
 
 
 class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
@@ -91,6 +95,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             problem = self._problem(X, y, sample_weight, first=True)
             rng = self._rng() if self.early_stopping else None
             problem, held_out = self._hold_out(problem, rng)
+            given = problem
             if isinstance(self.solver, str) and self.solver == "auto":
                 problem = problem.compressed(fit_intercept=self.fit_intercept)
             objective = problem.objective(fit_intercept=self.fit_intercept)
@@ -98,21 +103,25 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             objective = objective.decorrelated() if solver.first_order else objective
             start = self._start(objective)
             stopping = self._early_stopping(objective, held_out)
-            callbacks = [] if stopping is None else [stopping]
+            callbacks = problem.stop_rules() + ([] if stopping is None else [stopping])
             reporting = SklearnCallbacks(self, objective, X, y, sample_weight)
             with single_threaded_blas(problem.X), reporting as bridge:
-                result = solver.run(
-                    objective, start, tol=self._tolerance(objective), max_iter=self.max_iter,
+                run = partial(
+                    solver.run, tol=self._tolerance(objective), max_iter=self.max_iter,
+                    horizon=self.max_iter,
                     rng=self._rng() if rng is None and solver.stochastic else rng,
                     n_iter_no_change=self.n_iter_no_change,
                     callbacks=[*callbacks, *bridge],
                 )  # fmt: skip
+                objective, result = problem.minimise(run, objective, start)
                 w = result.w if stopping is None or stopping.best_w is None else stopping.best_w
                 wide = objective.n_samples <= objective.model.n_features
                 flat = objective.flat_directions and objective.row_space is None
                 if flat and (wide or result.state.singular):
                     w = objective.shortest(w)
-                self._store(objective, w, result, solver)
+                notice = given.notice(objective, w)
+                provable = problem.estimate is None  # the objective is all that was minimised
+                self._store(objective, w, result, solver, notice=notice, provable=provable)
                 if stopping is not None:
                     self.history_["validation_loss"] = np.array(stopping.losses)
             self._stream: Any = None  # partial_fit starts a new stream from here
@@ -173,17 +182,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             )  # fmt: skip
         if sparse.issparse(X):
             X = sparse.csr_array(X)
-        if sample_weight is None:
-            return X, y, None
-        weight = _check_sample_weight(
-            sample_weight,
-            X,
-            dtype=np.float64,
-            ensure_non_negative=True,
-            allow_all_zero_weights=True,
-        )
-        rows = positive_rows(weight, type(self).__name__)
-        return (X, y, weight) if rows is None else (X[rows], y[rows], weight[rows])
+        return weighted_rows(X, y, sample_weight, type(self).__name__)
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(check_random_state(self.random_state).randint(2**31))
@@ -202,11 +201,13 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
 
     def _start(self, objective: Objective) -> FloatArray:
         """Start at the best constant prediction, or where the last fit ended."""
+        cold = objective.start()
         if self.warm_start and self.__sklearn_is_fitted__():
             w = self._fitted_params(objective)
-            if w is not None:
-                return w
-        return objective.start()
+            with np.errstate(over="ignore", invalid="ignore"):
+                if w is not None and objective.value(w) <= FAR_OFF * objective.value(cold):
+                    return w
+        return cold
 
     def _fitted_params(self, objective: Objective) -> FloatArray | None:
         """Map coef_ and intercept_ to the objective's coordinates; None if shapes changed."""
@@ -249,7 +250,8 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
 
     def _store(
         self, objective: Objective, w: FloatArray, result: Result, solver: Solver, *,
-        earlier: dict[str, FloatArray] | None = None, warn: bool = True,
+        earlier: dict[str, FloatArray] | None = None, warn: bool = True, notice: str | None = None,
+        provable: bool = True,
     ) -> None:  # fmt: skip
         for name, value in self._attributes(objective, w).items():
             setattr(self, name, value)
@@ -261,16 +263,18 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
         self._store_n_iter(len(history["loss"]))
         acceptable = max(float(self.tol), solver.acceptable_gap)
         self.optimality_gap_, self.gap_is_certified_ = result.relative_gap, False
-        proven = self._proven_gap(objective, w, result, solver) if warn else np.nan
+        provable &= warn
+        proven = self._proven_gap(objective, w, result, solver) if provable else np.nan
         if proven <= acceptable or np.isnan(result.relative_gap):
             self.optimality_gap_, self.gap_is_certified_ = proven, bool(proven == proven)
         good = self.optimality_gap_ <= acceptable
         ended = result.status in (Status.CONVERGED, Status.STOPPED)
         settled = result.status in (Status.STALLED, Status.SCHEDULE_ENDED)
         stalled = settled and np.isnan(self.optimality_gap_)
-        self.converged_ = bool(ended or stalled or good)
+        self.converged_ = bool(ended or stalled or good) and notice is None
         if warn and not self.converged_:
-            warnings.warn(self._advice(result, solver), ConvergenceWarning, stacklevel=5)
+            advice = notice or self._advice(result, solver)
+            warnings.warn(advice, ConvergenceWarning, stacklevel=5)
 
     @staticmethod
     def _proven_gap(objective: Objective, w: FloatArray, result: Result, solver: Solver) -> float:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from sklearn.utils.validation import _check_sample_weight
 
 from skgrad._threads import single_threaded_blas
 from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.linalg import is_small, take_rows
+from skgrad.linear_model._separation import Separation
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization
 from skgrad.objective import Objective
 from skgrad.penalties import L1, L2, ElasticNet, NonNegative, NoPenalty, Penalty
 from skgrad.row_space import RowSpace
+from skgrad.solvers import Result
+from skgrad.solvers._base import Callback
+
+Run: TypeAlias = Callable[..., Result]  # a solver's run with its settings
+Estimate: TypeAlias = Callable[["Problem", Run, Objective, FloatArray], tuple[Objective, Result]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +31,9 @@ class Problem:
 
     ``sample_weight`` has shape (n_samples, 1) or (n_samples, n_outputs). ``total_weight`` is S of
     the objective where the penalty depends on it (C S), so that it stays when rows are held out;
-    None for the plain sum of the weights. ``row_space`` leads from a compressed X to the user's.
+    None for the plain sum of the weights. ``estimate`` minimises over more than the coefficients,
+    such as a scale, in place of one run of the solver. ``separation`` is what to watch for where
+    the optimum may be at infinity. ``row_space`` leads from a compressed X to the user's.
     """
 
     loss: Loss
@@ -33,6 +43,8 @@ class Problem:
     sample_weight: FloatArray | None
     n_outputs: int
     total_weight: float | None = None
+    estimate: Estimate | None = None
+    separation: Separation | None = None
     row_space: RowSpace | None = None
 
     def rows(self, rows: Array) -> Problem:
@@ -66,6 +78,27 @@ class Problem:
             row_space=self.row_space,
         )  # fmt: skip
 
+    def stop_rules(self) -> list[Callback]:
+        """Build the callbacks that end a run without optimum."""
+        if self.separation is None:
+            return []
+        total = len(self.y) if self.total_weight is None else self.total_weight
+        return [self.separation.stop(self.loss, self.sample_weight, total)]
+
+    def notice(self, objective: Objective, w: FloatArray) -> str | None:
+        """Say that the optimum is at infinity, if that is certain."""
+        if self.separation is None:
+            return None
+        return self.separation.notice(self.X, self.y, self.sample_weight, objective, w)
+
+    def minimise(
+        self, run: Run, objective: Objective, start: FloatArray
+    ) -> tuple[Objective, Result]:
+        """Run a solver; return its result, and the objective that it refers to."""
+        if self.estimate is None:
+            return objective, run(objective, start)
+        return self.estimate(self, run, objective, start)
+
     def validation_objective(self, training: Objective) -> Objective:
         """Build the unpenalised loss on these rows, in the training objective's coordinates."""
         X = self.X if training.row_space is None else training.row_space.project(self.X)
@@ -89,14 +122,33 @@ def elastic_net(alpha: float, l1_ratio: float, *, positive: bool = False) -> Pen
     return NonNegative(penalty) if positive else penalty
 
 
-def positive_rows(sample_weight: FloatArray, estimator: str) -> Array | None:
-    """Find the rows that count: a weight of zero is a row that is not there. None if all do."""
-    if not sample_weight.any():
+def weighted_rows(
+    X: Matrix, y: Array, sample_weight: Any, estimator: str
+) -> tuple[Matrix, Array, FloatArray | None]:
+    """Check weights, and drop the rows of weight zero: they are rows that are not there."""
+    if sample_weight is None:
+        return X, y, None
+    weight = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True, allow_all_zero_weights=True
+    )
+    if not weight.any():
         raise ValueError(
             f"{estimator} got sample_weight that is zero for every row; at least one weight "
             "must be positive."
         )
-    return None if sample_weight.all() else np.flatnonzero(sample_weight)
+    if weight.all():
+        return X, y, weight
+    rows = np.flatnonzero(weight)
+    return X[rows], y[rows], weight[rows]
+
+
+def check_magnitude(y: FloatArray) -> None:
+    """Raise if squares of the targets, or of predictions not much larger, would overflow."""
+    largest, limit = float(np.abs(y).max()), 1e-3 * float(np.sqrt(np.finfo(y.dtype).max))
+    if largest > limit:
+        raise ValueError(
+            f"y holds values up to {largest:.3g}, whose squares overflow in {y.dtype}. Rescale it."
+        )
 
 
 def as_column(weight: FloatArray | None, dtype: Any) -> FloatArray | None:

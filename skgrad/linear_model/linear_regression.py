@@ -10,15 +10,16 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._tags import Tags
 
 from skgrad._typing import FloatArray
-from skgrad.linear_model._problem import Problem, as_column, elastic_net
-from skgrad.linear_model._regressor import LinearRegressor
+from skgrad.linear_model._problem import elastic_net
+from skgrad.linear_model._regressor import LossRegressor, StreamingRegressor
 from skgrad.losses import LOSSES, Loss, Poisson, get_loss
+from skgrad.penalties import Penalty
 from skgrad.solvers import Solver
 
 REGRESSION_LOSSES = {name for name, loss in LOSSES.items() if loss.target == "continuous"}
 
 
-class LinearRegression(MultiOutputMixin, LinearRegressor):
+class LinearRegression(MultiOutputMixin, StreamingRegressor, LossRegressor):
     r"""Linear regression with a choice of loss, elastic-net penalty and solver.
 
     .. math:: \min_{w, b} \; \frac{1}{\sum_i s_i} \sum_i s_i \, loss(y_i, x_i' w + b)
@@ -99,8 +100,9 @@ class LinearRegression(MultiOutputMixin, LinearRegressor):
     R. Koenker (2005). Quantile Regression. Cambridge University Press.
     """
 
+    _multi_output: ClassVar[bool] = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **LinearRegressor._parameter_constraints,
+        **StreamingRegressor._parameter_constraints,
         "loss": [StrOptions(REGRESSION_LOSSES), Loss],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
@@ -138,21 +140,6 @@ class LinearRegression(MultiOutputMixin, LinearRegressor):
         self.n_iter_no_change = n_iter_no_change
         self.random_state = random_state
 
-    def predict(self, X: Any) -> FloatArray:
-        """Predict targets: the raw prediction, or its exponential for the Poisson loss.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        """
-        raw = self._raw(X)
-        return get_loss(self.loss).inverse_link(raw)
-
     def __sklearn_tags__(self) -> Tags:
         """Declare what targets the loss takes."""
         tags = super().__sklearn_tags__()
@@ -160,22 +147,17 @@ class LinearRegression(MultiOutputMixin, LinearRegressor):
         tags.target_tags.positive_only = self.loss == "poisson" or isinstance(self.loss, Poisson)
         return tags
 
-    def _problem(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Problem:
+    def _loss(self) -> Loss:
         loss = get_loss(self.loss)
         if loss.target != "continuous":
             raise ValueError(
                 f"loss={self.loss!r} is a loss for classification. LinearRegression takes "
                 f"{', '.join(sorted(REGRESSION_LOSSES))}, or another loss for real targets."
             )
-        X, y, weight = self._validate(
-            X, y, sample_weight, first=first, multi_output=True, y_numeric=True
-        )
-        y = y.astype(X.dtype, copy=False)
-        self._flat = y.ndim == 1
-        y = y.reshape(len(y), -1)
-        loss.check_target(y)
-        penalty = elastic_net(float(self.alpha), float(self.l1_ratio), positive=self.positive)
-        return Problem(loss, penalty, X, y, as_column(weight, X.dtype), y.shape[1])
+        return loss
+
+    def _penalty(self, n_outputs: int, total_weight: float) -> Penalty:
+        return elastic_net(float(self.alpha), float(self.l1_ratio), positive=self.positive)
 
     def _coef_attributes(self, coef: FloatArray, intercept: FloatArray) -> dict[str, Any]:
         if not self._flat:

@@ -10,8 +10,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skgrad._typing import FloatArray
 from skgrad.linear_model._classifier import LinearClassifier
-from skgrad.linear_model._problem import Problem, as_column
-from skgrad.linear_model._regressor import LinearRegressor
+from skgrad.linear_model._problem import Problem, as_column, check_magnitude
+from skgrad.linear_model._regressor import StreamingRegressor
 from skgrad.losses import EpsilonInsensitive, SquaredEpsilonInsensitive, get_loss
 from skgrad.penalties import L2
 from skgrad.solvers import Solver
@@ -143,7 +143,7 @@ class LinearSVC(LinearClassifier):
         return {"coef_": coef, "intercept_": intercept if self.fit_intercept else 0.0}
 
 
-class LinearSVR(LinearRegressor):
+class LinearSVR(StreamingRegressor):
     r"""Linear support vector regression.
 
     .. math:: \min_{w, b} \; C \sum_i s_i \, \max(0, |y_i - x_i' w - b| - \epsilon)^q
@@ -192,7 +192,7 @@ class LinearSVR(LinearRegressor):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **LinearRegressor._parameter_constraints,
+        **StreamingRegressor._parameter_constraints,
         "epsilon": [Interval(Real, 0, None, closed="left")],
         "C": [Interval(Real, 0, None, closed="neither")],
         "loss": [StrOptions({"epsilon_insensitive", "squared_epsilon_insensitive"})],
@@ -244,6 +244,7 @@ class LinearSVR(LinearRegressor):
     def _problem(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Problem:
         X, y, weight = self._validate(X, y, sample_weight, first=first, y_numeric=True)
         y = y.astype(X.dtype, copy=False)[:, None]
+        check_magnitude(y)
         squared = self.loss == "squared_epsilon_insensitive"
         loss = (SquaredEpsilonInsensitive if squared else EpsilonInsensitive)(self.epsilon)
         total = float(len(y) if weight is None else weight.sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ from sklearn.utils._param_validation import Interval
 from skgrad._typing import FloatArray
 from skgrad.linear_model._classifier import LinearClassifier
 from skgrad.linear_model._problem import Problem, as_column, elastic_net
+from skgrad.linear_model._separation import Separation
 from skgrad.losses import Logistic, Multinomial
 from skgrad.solvers import Solver
 
@@ -29,7 +31,8 @@ class LogisticRegression(LinearClassifier):
     Parameters
     ----------
     C : float, default=1.0
-        Inverse strength of the penalty; ``float("inf")`` for none.
+        Inverse strength of the penalty; ``float("inf")`` for none. Without penalty, classes that
+        can be separated have no optimum: the fit then ends with a warning that says by what.
     l1_ratio : float in [0, 1], default=0.0
         0 is the L2 penalty, 1 the L1 penalty.
     fit_intercept : bool, default=True
@@ -175,8 +178,13 @@ class LogisticRegression(LinearClassifier):
         weight = as_column(weight, X.dtype)
         if len(self.classes_) == 2:
             target = codes.astype(X.dtype)[:, None]
-            return Problem(Logistic(), penalty, X, target, weight, 1, total)
-        return Problem(Multinomial(), penalty, X, codes, weight, len(self.classes_), total)
+            problem = Problem(Logistic(), penalty, X, target, weight, 1, total)
+        else:
+            problem = Problem(Multinomial(), penalty, X, codes, weight, len(self.classes_), total)
+        if not np.isinf(self.C):
+            return problem
+        names = getattr(self, "feature_names_in_", None)
+        return replace(problem, separation=Separation(self.classes_, names, self.fit_intercept))
 
     def _coef_attributes(self, coef: FloatArray, intercept: FloatArray) -> dict[str, Any]:
         if len(coef) > 1:

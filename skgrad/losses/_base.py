@@ -35,6 +35,9 @@ class Loss(Parameterized, ABC):
         Whether `prox` has a closed form.
     piecewise_linear : bool
         Whether the loss is a sum of `hinges`.
+    separated_below : float
+        Value below which a row's own class has the largest raw prediction, for losses of (hard)
+        classes whose infimum, 0, is at infinity; 0 for the others.
     continuous_curvature : bool
         Whether the curvature has no jumps, so that near the optimum it tells how far that is.
     target : {"continuous", "binary01", "sign", "class_index"}
@@ -54,6 +57,7 @@ class Loss(Parameterized, ABC):
     quadratic: ClassVar[bool] = False
     has_prox: ClassVar[bool] = False
     continuous_curvature: ClassVar[bool] = True
+    separated_below: ClassVar[float] = 0.0
     piecewise_linear: ClassVar[bool] = False
 
     @property

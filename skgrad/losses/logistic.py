@@ -1,6 +1,6 @@
 """The logistic loss."""
 
-from math import inf
+from math import inf, log
 from typing import ClassVar
 
 import numpy as np
@@ -42,6 +42,7 @@ class Logistic(Loss):
     name: ClassVar[str] = "logistic"
     smooth: ClassVar[bool] = True
     target: ClassVar[Target] = "binary01"
+    separated_below: ClassVar[float] = log(2.0)
 
     @property
     def max_curvature(self) -> float:

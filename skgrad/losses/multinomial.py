@@ -1,6 +1,6 @@
 """The multinomial logistic loss."""
 
-from math import inf
+from math import inf, log
 from typing import ClassVar
 
 import numpy as np
@@ -53,6 +53,7 @@ class Multinomial(Loss):
     name: ClassVar[str] = "multinomial"
     smooth: ClassVar[bool] = True
     target: ClassVar[Target] = "class_index"
+    separated_below: ClassVar[float] = log(2.0)
     coupled: ClassVar[bool] = True
 
     @property

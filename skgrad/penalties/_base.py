@@ -33,6 +33,11 @@ class Penalty(Parameterized, ABC):
         """Largest m such that ``penalty(coef) - m |coef|^2 / 2`` is convex."""
 
     @property
+    def output_convexity(self) -> float | FloatArray:
+        """`strong_convexity` of each output, a column, where outputs differ in it."""
+        return self.strong_convexity
+
+    @property
     def l1_strength(self) -> float | None:
         """Factor of ``|coef|_1``; None if there is more to the penalty than that and an L2 part."""
         return None

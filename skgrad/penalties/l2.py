@@ -3,6 +3,7 @@
 from numbers import Real
 from typing import Any, ClassVar
 
+import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from skgrad._typing import FloatArray
@@ -19,8 +20,8 @@ class L2(Penalty):
 
     Parameters
     ----------
-    alpha : float, default=1.0
-        Strength, non-negative.
+    alpha : float or ndarray of shape (n_outputs, 1), default=1.0
+        Strength, non-negative; an array has one for each output.
 
     References
     ----------
@@ -39,10 +40,10 @@ class L2(Penalty):
 
     separable: ClassVar[bool] = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "alpha": [Interval(Real, 0, None, closed="left")]
+        "alpha": [Interval(Real, 0, None, closed="left"), np.ndarray]
     }
 
-    def __init__(self, alpha: float = 1.0) -> None:
+    def __init__(self, alpha: float | FloatArray = 1.0) -> None:
         self.alpha = alpha
 
     @property
@@ -51,31 +52,47 @@ class L2(Penalty):
 
     @property
     def strong_convexity(self) -> float:
-        return float(self.alpha)
+        return float(self.alpha.min() if isinstance(self.alpha, np.ndarray) else self.alpha)
 
     @property
-    def l1_strength(self) -> float:
-        return 0.0
+    def output_convexity(self) -> float | FloatArray:
+        return self.alpha if isinstance(self.alpha, np.ndarray) else float(self.alpha)
+
+    @property
+    def l1_strength(self) -> float | None:
+        return None if isinstance(self.alpha, np.ndarray) else 0.0
 
     def value(self, coef: FloatArray) -> float:
+        if isinstance(self.alpha, np.ndarray):
+            return 0.5 * float((self.alpha * np.square(coef, dtype=np.float64)).sum())
         return 0.5 * float(self.alpha) * sum_of_squares(coef)
 
     def gradient(self, coef: FloatArray) -> FloatArray:
-        return float(self.alpha) * coef
+        return self._strength(coef) * coef
 
-    def curvature(self, coef: FloatArray) -> float:
-        return float(self.alpha)
+    def curvature(self, coef: FloatArray) -> float | FloatArray:
+        strength = self._strength(coef)
+        return strength if isinstance(strength, float) else strength * np.ones_like(coef)
 
     def prox(self, coef: FloatArray, step_size: float | FloatArray) -> FloatArray:
-        return coef / (1.0 + float(self.alpha) * step_size)
+        return coef / (1.0 + self._strength(coef) * step_size)
 
     def conjugate(self, dual: FloatArray) -> float:
-        if self.alpha == 0:
-            return interval_conjugate(dual, 0.0)
-        return 0.5 * sum_of_squares(dual) / float(self.alpha)
+        strength = np.broadcast_to(self.alpha, dual.shape)
+        free = strength == 0
+        squares = np.square(dual, dtype=np.float64)
+        np.divide(squares, strength, out=squares, where=~free)
+        return 0.5 * float(squares[~free].sum()) + interval_conjugate(dual[free], 0.0)
 
     def dual_scaling(self, dual: FloatArray) -> float:
-        return interval_scaling(dual, 0.0) if self.alpha == 0 else 1.0
+        free = np.broadcast_to(self.alpha, dual.shape) == 0
+        return interval_scaling(dual[free], 0.0)
 
     def minimum_norm_subgradient(self, coef: FloatArray, gradient: FloatArray) -> FloatArray:
-        return gradient + float(self.alpha) * coef
+        return gradient + self._strength(coef) * coef
+
+    def _strength(self, coef: FloatArray) -> float | FloatArray:
+        """Alpha, in coef's precision: float32 stays float32."""
+        if isinstance(self.alpha, np.ndarray):
+            return self.alpha.astype(coef.dtype, copy=False)
+        return float(self.alpha)

@@ -68,6 +68,10 @@ class NonNegative(Penalty):
         return self._inner.strong_convexity
 
     @property
+    def output_convexity(self) -> float | FloatArray:
+        return self._inner.output_convexity
+
+    @property
     def l1_strength(self) -> float | None:
         return self._inner.l1_strength
 

@@ -72,6 +72,21 @@ SOLVERS: dict[str, type[Solver]] = {
         AugmentedLagrangian,
     )
 }
+# Names that scikit-learn's linear models know, and the solver here that is most like them.
+SCIKIT_LEARN_NAMES = {
+    "svd": "newton",
+    "cholesky": "newton",
+    "newton-cholesky": "newton",
+    "newton-cg": "newton",
+    "lsqr": "lbfgs",
+    "sparse_cg": "lbfgs",
+    "liblinear": "proximal_newton",
+    "sag": "sgd",
+    "saga": "sgd",
+    "highs": "interior_point",
+    "highs-ds": "interior_point",
+    "highs-ipm": "interior_point",
+}
 
 
 def get_solver(solver: str | Solver) -> Solver:
@@ -89,7 +104,8 @@ def get_solver(solver: str | Solver) -> Solver:
     Raises
     ------
     ValueError
-        If the name is unknown; the message lists the known ones and the closest match.
+        If the name is unknown; the message lists the known ones and the closest match, also for
+        the names of scikit-learn's solvers.
 
     Examples
     --------
@@ -101,6 +117,12 @@ def get_solver(solver: str | Solver) -> Solver:
         return solver
     if isinstance(solver, str) and solver in SOLVERS:
         return SOLVERS[solver]()
+    if isinstance(solver, str) and solver in SCIKIT_LEARN_NAMES:
+        raise ValueError(
+            f"solver={solver!r} is a solver of scikit-learn, not of skgrad. Leave the choice to "
+            f"solver='auto', or take the most similar one, {SCIKIT_LEARN_NAMES[solver]!r}; the "
+            f"minimum is the same. All names: {', '.join(map(repr, sorted(SOLVERS)))}."
+        )
     raise unknown_name("solver", solver, SOLVERS, "'auto', a Solver object")
 
 

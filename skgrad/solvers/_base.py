@@ -255,10 +255,10 @@ class Solver(Parameterized, ABC):
                 seconds = time.perf_counter() - started
                 history.append(state, seconds, objective.passes - passes_before)
                 wanted = [callback(Iteration(n_iter, w, state)) for callback in callbacks]
-                if state.gap <= tol * abs(state.value) + floor:
-                    status = Status.CONVERGED
-                elif any(wanted):
+                if any(wanted):
                     status = Status.STOPPED
+                elif state.gap <= tol * abs(state.value) + floor:
+                    status = Status.CONVERGED
                 elif state.status is not None:
                     status = state.status
                 else:

@@ -124,9 +124,11 @@ class InteriorPoint(Solver):
         variables = np.maximum(variables + step * change, floor)
         # The program is kept feasible, and its Lagrangian stationary once a full step was made.
         residual = (1.0 - step) * system.residual
-        gap = _complementarity(variables) + abs(float(residual @ w))
+        value = form.value(w, z)
+        # Hinges and penalties are not negative: where they vanish, the value bounds the gap best.
+        gap = min(_complementarity(variables) + abs(float(residual @ w)), value)
         state = replace(
-            state, value=form.value(w, z), gradient_norm=float(np.linalg.norm(residual)),
+            state, value=value, gradient_norm=float(np.linalg.norm(residual)),
             step_size=step, gap=gap, variables=variables, z=z,
             best_gap=min(gap, state.best_gap),
             n_bad=0 if gap < state.best_gap else state.n_bad + 1,

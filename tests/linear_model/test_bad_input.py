@@ -3,11 +3,23 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn import linear_model
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from skgrad import LinearRegression, LinearSVC, LinearSVR, LogisticRegression
+from skgrad import (
+    ElasticNet,
+    HuberRegressor,
+    Lasso,
+    LinearRegression,
+    LinearSVC,
+    LinearSVR,
+    LogisticRegression,
+    PoissonRegressor,
+    QuantileRegressor,
+    Ridge,
+)
 from skgrad.losses import Huber, Logistic, Quantile
 from skgrad.solvers import (
     SGD,
@@ -18,13 +30,24 @@ from skgrad.solvers import (
     Newton,
 )
 
-ESTIMATORS = [LogisticRegression(), LinearSVC(), LinearSVR(), LinearRegression()]
+ESTIMATORS = [
+    LogisticRegression(),
+    LinearSVC(),
+    LinearSVR(),
+    LinearRegression(),
+    Ridge(alpha=0.0),
+    Lasso(alpha=0.0),
+    ElasticNet(alpha=0.0),
+    HuberRegressor(),
+    QuantileRegressor(alpha=0.0),
+    PoissonRegressor(),
+]
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 
 
 def draw(estimator, rng):
     X = rng.normal(size=(30, 3))
-    return X, (X[:, 0] > 0).astype(int) if is_classifier(estimator) else X[:, 0] + 1.0
+    return X, (X[:, 0] > 0).astype(int) if is_classifier(estimator) else np.exp(X[:, 0])
 
 
 def refused(estimator, X, y, match, error=ValueError, **options):
@@ -132,6 +155,11 @@ RANGES = {
     "C": [0.0, -1.0, "1", None],
     "alpha": [-0.1, "1", None],
     "epsilon": [-0.1, "1"],
+    "quantile": [0.0, 1.0, "0.5"],
+    "precompute": ["auto", None],
+    "copy_X": ["yes"],
+    "selection": ["best", None],
+    "verbose": [-1, "1"],
     "l1_ratio": [-0.1, 1.1, "0"],
     "fit_intercept": ["yes", None],
     "positive": ["yes", None],
@@ -186,6 +214,8 @@ def test_losses_for_classes_are_no_regression(rng):
 def test_a_failed_refit_keeps_the_former_fit(estimator, method, rng):
     X, y = draw(estimator, rng)
     estimator = clone(estimator)
+    if method == "partial_fit" and not hasattr(estimator, "partial_fit"):
+        pytest.skip("learns no streams")
     if method == "partial_fit":
         options = {"classes": [0, 1]} if is_classifier(estimator) else {}
         estimator.partial_fit(X, y, **options)
@@ -233,6 +263,97 @@ def test_one_row_and_one_column(estimator, rng):
         refused(estimator, X[:1], y[:1], "one class")
     else:
         np.testing.assert_allclose(clone(estimator).fit(X[:1], y[:1]).predict(X[:1]), y[:1])
+
+
+# Columns and targets at the limits of arithmetic
+
+
+@every_estimator
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_values_whose_squares_overflow(estimator, dtype, rng):
+    X, y = draw(estimator, rng)
+    huge = X.astype(dtype)
+    # Squares of float32 fit into float64, but the inverse of such a column not into float32.
+    huge[:, 1] = np.where(huge[:, 1] > 0, 1e200 if dtype == "float64" else 3e38, 0.0)
+    for layout in [np.asarray, sparse.csr_array]:
+        refused(estimator, layout(huge), y, "Column 1 of X .* squares overflow. Rescale it")
+    if not is_classifier(estimator):
+        target = np.maximum(y, 0.1) * (1e180 if dtype == "float64" else 1e30)
+        refused(estimator, X.astype(dtype), target, f"y holds values up to.*overflow in {dtype}")
+
+
+@every_estimator
+@pytest.mark.parametrize(("dtype", "factor"), [("float64", 1e150), ("float32", 1e30)])
+def test_large_columns_are_as_good_as_others(estimator, dtype, factor, rng):
+    X, y = overlapping(estimator, rng)
+    X = X.astype(dtype)
+    one = clone(estimator).set_params(solver="auto").fit(X, y)
+    large = X * np.array([factor, 1.0, 1.0 / factor], dtype=dtype)
+    other = clone(estimator).fit(large, y)
+    assert np.isfinite(other.coef_).all()
+    assert other.converged_
+    if getattr(estimator, "C", None) is None and not getattr(estimator, "alpha", 0.0):
+        np.testing.assert_allclose(other.predict(large), one.predict(X), rtol=1e-2, atol=1e-2)
+
+
+@every_estimator
+def test_constant_and_repeated_columns_change_nothing(estimator, rng):
+    X, y = overlapping(estimator, rng)
+    estimator = clone(estimator).set_params(tol=1e-10)
+    one = clone(estimator).fit(X, y)
+    constant = np.column_stack(
+        [np.full(60, 7.0), X[:, 0], np.zeros(60), X[:, 1:], np.full(60, 1e9)]
+    )
+    other = clone(estimator).fit(constant, y)
+    np.testing.assert_array_equal(np.atleast_2d(other.coef_)[:, [0, 2, 5]], 0.0)
+    np.testing.assert_allclose(
+        np.atleast_2d(other.coef_)[:, [1, 3, 4]], np.atleast_2d(one.coef_), rtol=1e-4, atol=1e-5
+    )
+    twice = clone(estimator).fit(np.repeat(X, 2, axis=1), y)
+    assert twice.converged_
+    assert np.isfinite(twice.coef_).all()
+    if getattr(estimator, "C", None) is None and not getattr(estimator, "alpha", 0.0):
+        repeated = np.repeat(X, 2, axis=1)
+        np.testing.assert_allclose(twice.predict(repeated), one.predict(X), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_shortest_coefficients_beside_constant_columns(fit_intercept, solver, rng):
+    X, y = draw(LinearRegression(), rng)
+    wide = np.column_stack([np.zeros(30), X, np.full(30, 3.0), X[:, :1], np.zeros(30)])
+    ours = LinearRegression(fit_intercept=fit_intercept, solver=solver, tol=1e-13).fit(wide, y)
+    theirs = linear_model.LinearRegression(fit_intercept=fit_intercept).fit(wide, y)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(ours.intercept_, theirs.intercept_, rtol=1e-5)
+
+
+@every_estimator
+@pytest.mark.parametrize("factor", [1e4, 1e8])
+def test_a_warm_start_far_off_is_not_taken(estimator, factor, rng):
+    X, y = overlapping(estimator, rng)
+    warm = clone(estimator).set_params(warm_start=True).fit(X, y)
+    cold = clone(estimator).fit(factor * X, y)
+    warm.fit(factor * X, y)  # the first raw predictions are of order factor, exp overflows
+    assert warm.converged_
+    np.testing.assert_allclose(warm.predict(X), cold.predict(X), rtol=1e-2, atol=1e-3)
+
+
+@every_estimator
+def test_more_columns_than_rows(estimator, rng):
+    X, y = overlapping(estimator, rng)
+    wide = np.column_stack([X, rng.normal(size=(60, 100))])
+    fitted = clone(estimator).fit(wide, y)
+    assert fitted.converged_
+    assert np.isfinite(fitted.coef_).all()
+    assert np.isfinite(fitted.predict(wide)).all() or is_classifier(estimator)
+
+
+def overlapping(estimator, rng):
+    """Sixty rows, which columns do not separate."""
+    X = rng.normal(size=(60, 3))
+    signal = X[:, 0] - X[:, 1] / 2 + rng.logistic(size=60)
+    return X, (signal > 0).astype(int) if is_classifier(estimator) else np.exp(signal / 4)
 
 
 def test_arrays_and_other_containers_are_checked_alike(rng):

@@ -93,10 +93,8 @@ def test_logistic_regression(name, l1_ratio):
     assert_best(LogisticRegression(l1_ratio=l1_ratio), *data(name))
 
 
-@pytest.mark.parametrize("name", ["ill_scaled_classes", "digits"])
-def test_logistic_regression_without_penalty_does_not_warn(name):
-    # Digits are separable: the coefficients would grow forever.
-    X, y = data(name)
+def test_logistic_regression_without_penalty_does_not_warn():
+    X, y = data("ill_scaled_classes")
     assert LogisticRegression(C=np.inf).fit(X, y).score(X, y) > 0.7
 
 

@@ -9,11 +9,31 @@ from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.datasets import load_diabetes, load_iris
 
-from skgrad import LinearRegression, LinearSVC, LinearSVR, LogisticRegression
+from skgrad import (
+    HuberRegressor,
+    Lasso,
+    LinearRegression,
+    LinearSVC,
+    LinearSVR,
+    LogisticRegression,
+    PoissonRegressor,
+    QuantileRegressor,
+    Ridge,
+)
 from skgrad.losses import LOSSES
 from skgrad.solvers import SOLVERS, Newton
 
-ESTIMATORS = [LogisticRegression(), LinearSVC(), LinearSVR(C=10.0), LinearRegression(alpha=0.1)]
+ESTIMATORS = [
+    LogisticRegression(),
+    LinearSVC(),
+    LinearSVR(C=10.0),
+    LinearRegression(alpha=0.1),
+    Ridge(),
+    Lasso(alpha=0.1),
+    HuberRegressor(),
+    QuantileRegressor(alpha=0.01),
+    PoissonRegressor(),
+]
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 
 

@@ -18,10 +18,28 @@ from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from skgrad import LinearRegression, LinearSVC, LinearSVR, LogisticRegression
+from skgrad import (
+    HuberRegressor,
+    LinearRegression,
+    LinearSVC,
+    LinearSVR,
+    LogisticRegression,
+    PoissonRegressor,
+    QuantileRegressor,
+    Ridge,
+)
 from skgrad.solvers import SGD, Adam
 
-ESTIMATORS = [LogisticRegression(), LinearSVC(), LinearSVR(C=10.0), LinearRegression()]
+ESTIMATORS = [
+    LogisticRegression(),
+    LinearSVC(),
+    LinearSVR(C=10.0),
+    LinearRegression(),
+    Ridge(),
+    HuberRegressor(),
+    QuantileRegressor(alpha=0.1),
+    PoissonRegressor(),
+]
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 
 
@@ -124,7 +142,9 @@ def test_metadata_routing(wine):
         pipe = make_pipeline(scaler, clf).fit(X, y, sample_weight=weight)
         search = GridSearchCV(clf, {"C": [1.0]}, cv=3).fit(X, y, sample_weight=weight)
         for estimator in ESTIMATORS:
-            clone(estimator).set_partial_fit_request(sample_weight=True)
+            clone(estimator).set_fit_request(sample_weight=True)
+            if hasattr(estimator, "partial_fit"):
+                clone(estimator).set_partial_fit_request(sample_weight=True)
     direct = LogisticRegression().fit(StandardScaler().fit_transform(X), y, weight)
     np.testing.assert_allclose(pipe[-1].coef_, direct.coef_, rtol=1e-5, atol=1e-7)
     expected = LogisticRegression().fit(X, y, weight).coef_

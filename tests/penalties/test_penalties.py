@@ -322,3 +322,33 @@ def test_nonnegative_refuses_a_penalty_that_is_not_separable():
 
     with pytest.raises(ValueError, match="needs a separable penalty, and Coupled"):
         NonNegative(Coupled()).prox(np.ones((1, 2)), 1.0)
+
+
+@pytest.mark.parametrize("strengths", [(0.7, 0.2), (0.5, 0.0)])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_l2_with_a_strength_for_each_output(strengths, dtype):
+    both, single = L2(np.array(strengths)[:, None]), [L2(alpha) for alpha in strengths]
+    coef, steps = draw(0, dtype), draw(1, dtype) ** 2
+    rows = list(zip(single, coef[:, None], steps[:, None], strict=True))
+    assert both.value(coef) == pytest.approx(sum(p.value(c) for p, c, _ in rows), rel=1e-6)
+    for ours, expected in [
+        (both.gradient(coef), [p.gradient(c) for p, c, _ in rows]),
+        (both.prox(coef, 0.3), [p.prox(c, 0.3) for p, c, _ in rows]),
+        (both.prox(coef, steps), [p.prox(c, s) for p, c, s in rows]),
+        (
+            both.minimum_norm_subgradient(coef, steps),
+            [p.minimum_norm_subgradient(c, s) for p, c, s in rows],
+        ),
+        (both.curvature(coef), [p.curvature(c) + 0 * c for p, c, _ in rows]),
+    ]:
+        assert ours.dtype == dtype
+        np.testing.assert_array_equal(ours, np.concatenate(expected))
+    assert both.conjugate(coef) == pytest.approx(sum(p.conjugate(c) for p, c, _ in rows), rel=1e-6)
+    assert both.dual_scaling(coef) == (1.0 if min(strengths) > 0 else 0.0)
+    free = coef * [[1.0], [float(strengths[1] > 0)]]
+    assert both.conjugate(free.astype(dtype)) == pytest.approx(
+        sum(p.conjugate(c) for p, c in zip(single, free[:, None], strict=True)), rel=1e-6
+    )
+    assert both.strong_convexity == min(strengths)
+    assert both.l1_strength is None  # not a number times |coef|^2
+    np.testing.assert_array_equal(NonNegative(both).output_convexity, np.array(strengths)[:, None])
