@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from skgrad import gaps
-from skgrad._typing import Array, FloatArray, Matrix
+from skgrad._kernels.formulas import CompiledUpdate
+from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.coordinate_penalty import CoordinatePenalty
 from skgrad.coordinates import (
     LARGEST_ROTATION,
@@ -25,6 +26,7 @@ from skgrad.linalg import density
 from skgrad.losses import Loss, MoreauEnvelope
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
 from skgrad.penalties import Penalty
+from skgrad.row_epochs import Plan, Walk, compiled_epoch
 from skgrad.rows import Batch, RowSum
 
 # At the optimum the loss's curvature is about this fraction of its bound: what the penalty's
@@ -39,6 +41,7 @@ class Capability(Enum):
     SMOOTH_PENALTY = "a smooth penalty"
     LOSS_PROX = "a loss with a proximal operator"
     HINGES = "a piecewise linear loss with an L1, L2, elastic-net, sign or no penalty"
+    ROW_EPOCHS = "a loss with a compiled formula and an L1, L2, elastic-net, sign or no penalty"
 
 
 class Smoothness(NamedTuple):
@@ -135,14 +138,15 @@ class Objective:
     @property
     def offers(self) -> frozenset[Capability]:
         """Capabilities that a solver can rely on."""
-        hinges = self.loss.piecewise_linear and self.penalty.l1_strength is not None
+        shrinkage = self.penalty.l1_strength is not None
         return frozenset(
             capability
             for capability, holds in (
                 (Capability.SMOOTH_LOSS, self.loss.smooth),
                 (Capability.SMOOTH_PENALTY, self.penalty.smooth),
                 (Capability.LOSS_PROX, self.loss.has_prox),
-                (Capability.HINGES, hinges),
+                (Capability.HINGES, self.loss.piecewise_linear and shrinkage),
+                (Capability.ROW_EPOCHS, self.loss.formula is not None and shrinkage),
             )
             if holds
         )
@@ -155,6 +159,7 @@ class Objective:
             Capability.SMOOTH_PENALTY: f"the {penalty} penalty is not smooth",
             Capability.LOSS_PROX: f"the {loss} loss has none",
             Capability.HINGES: f"the loss is {loss} and the penalty {penalty}",
+            Capability.ROW_EPOCHS: f"the loss is {loss} and the penalty {penalty}",
         }[capability]
 
     @property
@@ -249,7 +254,18 @@ class Objective:
     def value_and_gradient(
         self, w: FloatArray, batch: Batch | None = None
     ) -> tuple[float, FloatArray]:
-        """Compute value and gradient of the smooth part of F: loss, and penalty if it is smooth.
+        """Compute value and gradient of the smooth part of F: loss, and penalty if it is smooth."""
+        value, gradient = self.loss_and_gradient(w, batch)
+        return value + self.add_penalty(w, gradient), gradient
+
+    def add_penalty(self, w: FloatArray, gradient: FloatArray) -> float:
+        """Add the gradient of a smooth penalty in place and return its value, else 0."""
+        return self._penalty.add_to(w, gradient) if self.penalty.smooth else 0.0
+
+    def loss_and_gradient(
+        self, w: FloatArray, batch: Batch | None = None
+    ) -> tuple[float, FloatArray]:
+        """Compute value and gradient of F without its penalty.
 
         On a batch both are unbiased estimates: losses are multiplied by n_samples / n_batch.
         """
@@ -263,8 +279,6 @@ class Objective:
             value, gradient = self._value_and_gradient(batch, w)
             value *= factor
             gradient *= factor
-        if self.penalty.smooth:
-            value += self._penalty.add_to(w, gradient)
         return value, gradient
 
     def nonsmooth_value(self, w: FloatArray) -> float:
@@ -319,6 +333,17 @@ class Objective:
     ) -> Iterator[Batch | None]:
         """Yield every row once, in batches that `value_and_gradient` takes."""
         return self._rows.batches(batch_size, rng, shuffle=shuffle)
+
+    def row_epoch(
+        self, walk: Walk, plan: Plan, update: CompiledUpdate, order: IntArray
+    ) -> Walk:
+        """Make one update per batch of rows, in this order; needs `Capability.ROW_EPOCHS`."""
+        assert self.loss.formula is not None
+        self.passes += 1.0
+        return compiled_epoch(
+            walk, plan, update, order, self.X, self._rows.data, self.loss.formula, self.model,
+            self.penalty, self.standardization,
+        )  # fmt: skip
 
     def share(self, batch: Batch | None) -> float:
         """Tell which fraction of the rows a batch holds."""

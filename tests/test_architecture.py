@@ -34,6 +34,7 @@ FLOORS = {
     "coordinate_penalty": 1.5,
     "coordinates": 1.5,
     "gaps": 1.5,
+    "row_epochs": 1.5,
     "objective": 2,
     "distributed": 2,
     "solvers": 3,

@@ -49,6 +49,15 @@ class Standardization:
             undo = np.triu(undo).astype(self.scale.dtype, copy=False)
         object.__setattr__(self, "inverse_rotation", undo)
 
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all columns are scaled alike and nothing else is done to them."""
+        return (
+            self.rotation is None
+            and not self.center.any()
+            and bool((self.scale == self.scale[0]).all())
+        )
+
     def coef_to_user(self, coef: FloatArray) -> FloatArray:
         """Map rows of coefficients to the user's."""
         coef = coef if self.rotation is None else coef @ self.rotation.T
