@@ -7,12 +7,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgrad._kernels.arguments import Batches, Coordinates, Limits, Losses, Rows, Shrinkage
+from skgrad._kernels.arguments import (
+    Batches,
+    Coordinates,
+    Limits,
+    Losses,
+    Rows,
+    Scratch,
+    Shrinkage,
+)
 from skgrad._kernels.formulas import CompiledLoss, CompiledUpdate
 from skgrad._typing import FloatArray, IntArray, Matrix
 from skgrad.models import LinearModel, Standardization
 from skgrad.penalties import Penalty
 from skgrad.rows import Batch
+
+# Rows that are fetched ahead, so that the processor waits for several of them at a time.
+ROWS_AHEAD = 16
 
 
 class Plan(NamedTuple):
@@ -61,7 +72,6 @@ def compiled_epoch(
     loss: CompiledLoss, model: LinearModel, penalty: Penalty, scaling: Standardization,
 ) -> Walk:  # fmt: skip
     """Visit the rows in this order, one update per batch."""
-    rows = _rows(X)
     weight = np.empty((0, 0), dtype=X.dtype) if data.weight is None else data.weight
     y = np.ascontiguousarray(data.y.reshape(len(data.y), -1), dtype=X.dtype)
     losses = Losses(int(loss.formula), float(loss.parameter), y, weight, data.share)
@@ -70,23 +80,65 @@ def compiled_epoch(
         penalty.smooth,
     )  # fmt: skip
     batches = Batches(order, plan.batch_size, plan.rates, plan.every, walk.t)
-    w, t = model.rows(walk.iterate.copy()), walk.t + -(-len(order) // plan.batch_size)
+    t = walk.t + -(-len(order) // plan.batch_size)
     if walks_non_zeros(X, plan, update, scaling):
-        from skgrad._kernels.lazy_epochs import lazy_epoch
+        walk = _walk_non_zeros(walk, X, losses, shrinkage, batches, model, scaling)
+    else:
+        walk = _walk(walk, plan, update, X, losses, shrinkage, batches, model, scaling)
+    return replace(walk, t=t)
 
-        value, gradient = lazy_epoch(rows, losses, float(scaling.scale[0]), shrinkage, batches, w)
-        return replace(walk, iterate=w.ravel(), t=t, loss=value, gradient=gradient.ravel())
+
+def _walk_non_zeros(
+    walk: Walk, X: Matrix, losses: Losses, shrinkage: Shrinkage, batches: Batches,
+    model: LinearModel, scaling: Standardization,
+) -> Walk:  # fmt: skip
+    from skgrad._kernels.lazy_epochs import lazy_epoch
+
+    w = model.rows(walk.iterate.copy())
+    rows = Rows(X.data, X.indices, X.indptr, X.shape[1])
+    loss, gradient = lazy_epoch(rows, losses, float(scaling.scale[0]), shrinkage, batches, w)
+    return replace(walk, iterate=w.ravel(), loss=loss, gradient=gradient.ravel())
+
+
+def _walk(
+    walk: Walk, plan: Plan, update: CompiledUpdate, X: Matrix, losses: Losses,
+    shrinkage: Shrinkage, batches: Batches, model: LinearModel, scaling: Standardization,
+) -> Walk:  # fmt: skip
     from skgrad._kernels.row_epochs import row_epoch
 
-    average, moments = model.rows(walk.average.copy()), np.empty((0, w.size), dtype=w.dtype)
+    w, average = model.rows(walk.iterate.copy()), model.rows(walk.average.copy())
+    moments = np.empty((0, *w.shape), dtype=w.dtype)
     if walk.moments:
-        moments = np.stack(walk.moments)
-    value, gradient = row_epoch(
-        rows, losses, _coordinates(scaling), shrinkage, batches,
-        Limits(plan.largest_norm, plan.largest_entry, plan.averaging),
+        moments = np.stack([model.rows(moment) for moment in walk.moments])
+    is_dense, rotation = isinstance(X, np.ndarray), scaling.rotation
+    scratch = _scratch(plan, model, shrinkage, scaling, is_dense=is_dense)
+    loss = row_epoch(
+        *((X, None, None) if is_dense else (X.data, X.indices, X.indptr)), losses,
+        Coordinates(
+            scaling.center, scaling.scale, scaling.inverse_scale,
+            np.empty((0, 0), dtype=w.dtype) if rotation is None else rotation,
+        ),
+        shrinkage, batches, Limits(plan.largest_norm, plan.largest_entry, plan.averaging),
         int(update.formula), np.array(update.parameters, dtype=np.float64), w, average, moments,
+        scratch,
     )  # fmt: skip
-    return Walk(w.ravel(), average.ravel(), tuple(moments), t, value, gradient.ravel())
+    moved = tuple(moment.ravel() for moment in moments)
+    return Walk(w.ravel(), average.ravel(), moved, walk.t, loss, scratch.mean_slope.ravel())
+
+
+def _scratch(
+    plan: Plan, model: LinearModel, shrinkage: Shrinkage, scaling: Standardization, *,
+    is_dense: bool,
+) -> Scratch:  # fmt: skip
+    K, m, p = model.n_outputs, model.row_length, model.n_features
+    dtype = scaling.scale.dtype
+    n_ahead = plan.batch_size * max(1, ROWS_AHEAD // plan.batch_size) if is_dense else 0
+    ridge = scaling.scale**2 * (shrinkage.l2 if shrinkage.smooth else 0.0)
+    return Scratch(
+        np.empty((n_ahead, p), dtype), np.empty((K, p), dtype), np.empty((K, p + 1), dtype),
+        ridge.astype(dtype, copy=False), np.empty(K),
+        *(np.zeros((K, m), dtype) for _ in range(4)),
+    )  # fmt: skip
 
 
 def walks_non_zeros(
@@ -105,16 +157,3 @@ def walks_non_zeros(
         and plan.averaging == 0.0
         and scaling.is_uniform
     )
-
-
-def _rows(X: Matrix) -> Rows:
-    if isinstance(X, np.ndarray):
-        return Rows(X, None, None, X.shape[1])
-    return Rows(X.data, X.indices, X.indptr, X.shape[1])
-
-
-def _coordinates(scaling: Standardization) -> Coordinates:
-    rotation = scaling.rotation
-    if rotation is None:
-        rotation = np.empty((0, 0), dtype=scaling.scale.dtype)
-    return Coordinates(scaling.center, scaling.scale, scaling.inverse_scale, rotation)

@@ -8,11 +8,11 @@ from skgrad._typing import FloatArray, IntArray
 
 
 class Rows(NamedTuple):
-    """A matrix: an array and None, None, or the three arrays of CSR."""
+    """The arrays of a CSR matrix, and its number of columns."""
 
     data: FloatArray
-    indices: IntArray | None
-    indptr: IntArray | None
+    indices: IntArray
+    indptr: IntArray
     n_columns: int
 
 
@@ -48,13 +48,13 @@ class Shrinkage(NamedTuple):
 
 
 class Batches(NamedTuple):
-    """The batches of an epoch: consecutive rows of ``order``, `batch_size` each.
+    """The batches of an epoch: ``size`` consecutive rows of ``order`` each.
 
     The learning rate is ``rates[k // every]`` in the k-th batch; ``t`` updates came before.
     """
 
     order: IntArray
-    batch_size: int
+    size: int
     rates: FloatArray
     every: int
     t: int
@@ -66,3 +66,34 @@ class Limits(NamedTuple):
     norm: float
     entry: float
     averaging: float
+
+
+class Scratch(NamedTuple):
+    """Room to work in, K outputs and m parameters each; allocating compiled costs half a second.
+
+    Attributes
+    ----------
+    ahead : array of shape (n_rows, n_features)
+        Rows of a dense matrix that are fetched together, a multiple of a batch.
+    turned : array of shape (K, n_features)
+        Coefficients after the rotation.
+    coef : array of shape (K, n_features + 1)
+        The user's coefficients and intercepts, for CSR.
+    ridge : array of shape (n_features,)
+        Curvature of a smooth penalty.
+    raw : array of shape (K,)
+        Raw predictions of a row, then its slopes, in float64.
+    slope, mean_slope, gradient, step_size : arrays of shape (K, m)
+        Sums of slopes times rows, of the batch and of the epoch, zero at first; the others are
+        each batch's.
+    """
+
+    ahead: FloatArray
+    turned: FloatArray
+    coef: FloatArray
+    ridge: FloatArray
+    raw: FloatArray
+    slope: FloatArray
+    mean_slope: FloatArray
+    gradient: FloatArray
+    step_size: FloatArray

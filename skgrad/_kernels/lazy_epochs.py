@@ -36,9 +36,9 @@ def lazy_epoch(
             table[j, c] = real(scale) * w[c, j]
     is_late = not penalty.smooth
     paid, due, factor, loss = np.zeros(p if is_late else 0), 0.0, 1.0, 0.0
-    raw, slopes = np.empty(K), np.empty((batches.batch_size, K), w.dtype)
-    for k in range((n + batches.batch_size - 1) // batches.batch_size):
-        batch = batches.order[k * batches.batch_size : min((k + 1) * batches.batch_size, n)]
+    raw, slopes = np.empty(K), np.empty((batches.size, K), w.dtype)
+    for k in range((n + batches.size - 1) // batches.size):
+        batch = batches.order[k * batches.size : min((k + 1) * batches.size, n)]
         rate = batches.rates[k // batches.every]
         step = rate * scale * scale
         for b in range(len(batch)):
@@ -48,9 +48,10 @@ def lazy_epoch(
                     pay(table, paid, rows.indices[q], due, K, penalty.nonnegative)
             predict(rows, i, factor, table, intercept, raw)
             loss += weighted_slopes(
-                losses.formula, losses.parameter, losses.y, losses.weight, losses.share, i, raw,
-                slopes[b],
+                losses.formula, losses.parameter, losses.y, losses.weight, losses.share, i, raw
             )  # fmt: skip
+            for c in range(K):
+                slopes[b, c] = real(raw[c])
         if penalty.smooth:
             factor *= 1.0 - step * penalty.l2
         if abs(factor) < SMALLEST_FACTOR:
@@ -58,7 +59,7 @@ def lazy_epoch(
             factor = 1.0
         gain = n / len(batch)
         for b in range(len(batch)):
-            subtract(rows, batch[b], real(step * gain / factor), slopes[b], table)
+            subtract(rows, batch[b], real(step * gain / factor), slopes, b, table)
             if m > p:
                 for c in range(K):
                     intercept[c] -= rate * gain * slopes[b, c]
@@ -91,13 +92,15 @@ def predict(
 
 
 @compiled
-def subtract(rows: Rows, i: int, step: float, slopes: FloatArray, table: FloatArray) -> None:
+def subtract(
+    rows: Rows, i: int, step: float, slopes: FloatArray, b: int, table: FloatArray
+) -> None:
     """Make a row's step, and add its gradient to the sum."""
-    K = len(slopes)
+    K = slopes.shape[1]
     for q in range(rows.indptr[i], rows.indptr[i + 1]):
         j, x = rows.indices[q], rows.data[q]
         for c in range(K):
-            slope = slopes[c] * x
+            slope = slopes[b, c] * x
             table[j, c] -= step * slope
             table[j, K + c] += slope
 

@@ -24,7 +24,7 @@ def value_and_slope(formula: int, parameter: float, y: float, z: float) -> tuple
     if formula == LOGISTIC:
         decay = math.exp(-abs(z))
         probability = (1.0 if z >= 0.0 else decay) / (1.0 + decay)
-        return (max(z, 0.0) - y * z) + math.log1p(decay), probability - y
+        return (max(z, 0.0) - y * z) + math.log(1.0 + decay), probability - y
     if formula == HINGE or formula == SQUARED_HINGE:
         shortfall = 1.0 - y * z
         if shortfall <= 0.0:
@@ -73,9 +73,9 @@ def softmax(raw: FloatArray, label: int) -> float:
 @compiled
 def weighted_slopes(
     formula: int, parameter: float, y: FloatArray, weight: FloatArray, share: float, i: int,
-    raw: FloatArray, slopes: FloatArray,
+    raw: FloatArray,
 ) -> float:  # fmt: skip
-    """Turn a row's raw predictions into weighted derivatives; return its weighted loss.
+    """Turn a row's raw predictions into weighted derivatives in place; return its weighted loss.
 
     ``weight`` has one column, one for each output, or none: then every row counts ``share``.
     """
@@ -84,12 +84,12 @@ def weighted_slopes(
         row_weight = weight[i, 0] if n_columns > 0 else share
         value = softmax(raw, int(y[i, 0]))
         for k in range(len(raw)):
-            slopes[k] = row_weight * raw[k]
+            raw[k] *= row_weight
         return row_weight * value
     total = 0.0
     for k in range(len(raw)):
         value, slope = value_and_slope(formula, parameter, y[i, k], raw[k])
         row_weight = share if n_columns == 0 else weight[i, k if n_columns > 1 else 0]
-        slopes[k] = row_weight * slope
+        raw[k] = row_weight * slope
         total += row_weight * value
     return total

@@ -7,161 +7,233 @@ import math
 import numpy as np
 
 from skgrad._kernels._compile import compiled
-from skgrad._kernels.arguments import Batches, Coordinates, Limits, Losses, Rows, Shrinkage
+from skgrad._kernels.arguments import (
+    Batches,
+    Coordinates,
+    Limits,
+    Losses,
+    Scratch,
+    Shrinkage,
+)
 from skgrad._kernels.losses import weighted_slopes
 from skgrad._kernels.rows import add_row, row_dot
-from skgrad._kernels.updates import advance
-from skgrad._typing import FloatArray
+from skgrad._kernels.updates import SGD, advance
+from skgrad._typing import FloatArray, IntArray
 
 
 @compiled
 def row_epoch(
-    rows: Rows, losses: Losses, coordinates: Coordinates, penalty: Shrinkage, batches: Batches,
-    limits: Limits, formula: int, parameters: FloatArray, w: FloatArray, average: FloatArray,
-    moments: FloatArray,
-) -> tuple[float, FloatArray]:  # fmt: skip
+    data: FloatArray, indices: IntArray | None, indptr: IntArray | None, losses: Losses,
+    coordinates: Coordinates, penalty: Shrinkage, batches: Batches, limits: Limits,
+    formula: int, parameters: FloatArray, w: FloatArray, average: FloatArray,
+    moments: FloatArray, scratch: Scratch,
+) -> float:  # fmt: skip
     """Walk over all batches; w and average (n_outputs, row_length) and moments move in place.
 
-    Returns the mean loss that the batches saw and the mean gradient of the loss.
+    Returns the mean loss that the batches saw and leaves the mean gradient of the loss in
+    ``scratch.mean_slope``.
     """
     K, m = w.shape
-    p, n = rows.n_columns, len(batches.order)
-    real = w.dtype.type
-    coef, offset = np.empty((K, p), w.dtype), np.zeros(K, w.dtype)
-    slope, slope_sum = np.zeros((K, p), w.dtype), np.zeros(K, w.dtype)
-    mean_slope, mean_slope_sum = np.zeros((K, p), w.dtype), np.zeros(K, w.dtype)
-    gradient, step_size = np.zeros((K, m), w.dtype), np.zeros((K, m), w.dtype)
-    raw, slopes, scratch = np.empty(K), np.empty(K, w.dtype), np.empty(p, w.dtype)
-    loss, t, adaptive = 0.0, batches.t, formula != 0
-    user_coefficients(coordinates, w, coef, offset, scratch)
-    for k in range((n + batches.batch_size - 1) // batches.batch_size):
-        first = k * batches.batch_size
-        last = min(first + batches.batch_size, n)
+    p, n, order, size = len(coordinates.scale), len(batches.order), batches.order, batches.size
+    y, weight, rotation = losses.y, losses.weight, coordinates.rotation
+    ahead, coef, raw = scratch.ahead, scratch.coef, scratch.raw
+    slope, mean_slope, ridge = scratch.slope, scratch.mean_slope, scratch.ridge
+    gradient, step_size = scratch.gradient, scratch.step_size
+    turned = w if rotation.size == 0 else scratch.turned
+    is_plain = formula == SGD and len(moments) == 0 and rotation.size == 0
+    is_plain &= limits.norm == np.inf and limits.entry == np.inf
+    real, loss, t, stride = w.dtype.type, 0.0, batches.t, len(ahead)
+    for k in range((n + size - 1) // size):
+        first, last = k * size, min(k * size + size, n)
         rate = batches.rates[k // batches.every]
-        slope[:] = real(0.0)
-        slope_sum[:] = real(0.0)
-        for i in batches.order[first:last]:
+        if rotation.size > 0:
+            rotate(rotation, w, turned)
+        if data.ndim == 2:
+            if first % stride == 0:
+                fetch(data, order, first, coordinates, ahead)
+        else:
+            user_coefficients(coordinates, turned, w, coef)
+        for q in range(first, last):
+            i = order[q]
             for c in range(K):
-                raw[c] = row_dot(rows.data, rows.indices, rows.indptr, i, coef[c]) + offset[c]
+                if data.ndim == 2:
+                    raw[c] = row_dot(ahead, None, None, q % stride, turned, c)
+                    raw[c] += w[c, p] if m > p else real(0.0)
+                else:
+                    raw[c] = row_dot(data, indices, indptr, i, coef, c) + coef[c, p]
             loss += weighted_slopes(
-                losses.formula, losses.parameter, losses.y, losses.weight, losses.share, i, raw,
-                slopes,
-            )  # fmt: skip
+                losses.formula, losses.parameter, y, weight, losses.share, i, raw
+            )
             for c in range(K):
-                slope_sum[c] += slopes[c]
-                add_row(rows.data, rows.indices, rows.indptr, i, slopes[c], slope[c])
-        for c in range(K):
-            mean_slope_sum[c] += slope_sum[c]
-            for j in range(p):
-                mean_slope[c, j] += slope[c, j]
-        ridge = penalty.l2 if penalty.smooth else 0.0
-        pull(coordinates, slope, slope_sum, n / (last - first), ridge, coef, gradient, scratch)
-        clip(limits, gradient)
+                if data.ndim == 2:
+                    add_row(ahead, None, None, q % stride, real(raw[c]), slope, c)
+                else:
+                    add_row(data, indices, indptr, i, real(raw[c]), slope, c)
+                if m > p:
+                    slope[c, p] += real(raw[c])
+        if data.ndim == 1:
+            standardize(coordinates, slope)
         t += 1
-        advance(
-            formula, parameters, t, rate, gradient.reshape(K * m), moments, w.reshape(K * m),
-            step_size.reshape(K * m),
-        )  # fmt: skip
+        gain = real(n / (last - first))
+        if is_plain:
+            step_plainly(slope, gain, ridge, real(rate), w, mean_slope)
+        else:
+            assemble(slope, gain, ridge, turned, gradient, mean_slope)
+            if rotation.size > 0:
+                rotate_back(rotation, gradient)
+            clip(limits, gradient)
+            advance(formula, parameters, t, rate, gradient, moments, w, step_size)
         if not penalty.smooth:
-            if not adaptive:
-                step_size[:] = real(rate)
-            prox(penalty, coordinates, step_size, w)
-        user_coefficients(coordinates, w, coef, offset, scratch)
+            prox(penalty, coordinates, step_size, rate, formula != SGD, w)
         if limits.averaging > 0.0:
             pace = real((limits.averaging + 1.0) / (t + limits.averaging))
             for c in range(K):
                 for j in range(m):
                     average[c, j] += pace * (w[c, j] - average[c, j])
-    pull(coordinates, mean_slope, mean_slope_sum, 1.0, 0.0, coef, gradient, scratch)
-    return loss, gradient
+    if rotation.size > 0:
+        rotate_back(rotation, mean_slope)
+    return loss
+
+
+@compiled
+def fetch(
+    data: FloatArray, order: IntArray, first: int, coordinates: Coordinates, ahead: FloatArray
+) -> None:
+    """Copy the next rows, centred and scaled."""
+    center, scale = coordinates.center, coordinates.scale
+    for b in range(min(len(ahead), len(order) - first)):
+        i = order[first + b]
+        for j in range(len(scale)):
+            ahead[b, j] = (data[i, j] - center[j]) * scale[j]
+
+
+@compiled
+def assemble(
+    slope: FloatArray, gain: float, ridge: FloatArray, turned: FloatArray, gradient: FloatArray,
+    mean_slope: FloatArray,
+) -> None:  # fmt: skip
+    """Turn a batch's sum of slopes into its gradient, add it to the epoch's sum and clear it."""
+    K, m = slope.shape
+    p = len(ridge)
+    for c in range(K):
+        for j in range(p):
+            mean_slope[c, j] += slope[c, j]
+            gradient[c, j] = gain * slope[c, j] + ridge[j] * turned[c, j]
+            slope[c, j] = 0.0
+        if m > p:
+            mean_slope[c, p] += slope[c, p]
+            gradient[c, p] = gain * slope[c, p]
+            slope[c, p] = 0.0
+
+
+@compiled
+def step_plainly(
+    slope: FloatArray, gain: float, ridge: FloatArray, eta: float, w: FloatArray,
+    mean_slope: FloatArray,
+) -> None:  # fmt: skip
+    """Do what `assemble` and `advance` do for plain gradient descent, in one pass."""
+    K, m = slope.shape
+    p = len(ridge)
+    for c in range(K):
+        for j in range(p):
+            own = slope[c, j]
+            mean_slope[c, j] += own
+            w[c, j] -= eta * (gain * own + ridge[j] * w[c, j])
+            slope[c, j] = 0.0
+        if m > p:
+            mean_slope[c, p] += slope[c, p]
+            w[c, p] -= eta * gain * slope[c, p]
+            slope[c, p] = 0.0
+
+
+@compiled
+def rotate(rotation: FloatArray, w: FloatArray, turned: FloatArray) -> None:
+    """Multiply coefficients by the upper triangular rotation."""
+    p = len(rotation)
+    for c in range(len(w)):
+        for j in range(p):
+            total = w.dtype.type(0.0)
+            for q in range(j, p):
+                total += rotation[j, q] * w[c, q]
+            turned[c, j] = total
+
+
+@compiled
+def rotate_back(rotation: FloatArray, gradient: FloatArray) -> None:
+    """Multiply gradients by the transpose of the rotation, in place: from the last row up."""
+    p = len(rotation)
+    for c in range(len(gradient)):
+        for j in range(p - 1, -1, -1):
+            own = gradient[c, j]
+            for q in range(j + 1, p):
+                gradient[c, q] += own * rotation[j, q]
+            gradient[c, j] = own * rotation[j, j]
 
 
 @compiled
 def user_coefficients(
-    coordinates: Coordinates, w: FloatArray, coef: FloatArray, offset: FloatArray,
-    scratch: FloatArray,
-) -> None:  # fmt: skip
-    """Compute the user's coefficients and intercepts; see `Standardization.to_user`."""
-    p = len(coordinates.scale)
-    real = w.dtype.type
+    coordinates: Coordinates, turned: FloatArray, w: FloatArray, coef: FloatArray
+) -> None:
+    """Compute the user's coefficients and, after them, intercepts; 0 where there are none."""
+    center, scale = coordinates.center, coordinates.scale
+    p = len(scale)
     for c in range(len(w)):
-        row, own = coef[c], w[c]
-        if coordinates.rotation.size == 0:
-            for j in range(p):
-                row[j] = coordinates.scale[j] * own[j]
-        else:
-            for j in range(p):
-                turned = real(0.0)
-                for q in range(j, p):
-                    turned += coordinates.rotation[j, q] * own[q]
-                row[j] = coordinates.scale[j] * turned
-        if w.shape[1] > p:
-            shift = real(0.0)
-            for j in range(p):
-                shift += coordinates.center[j] * row[j]
-            offset[c] = own[p] - shift
+        shift = w.dtype.type(0.0)
+        for j in range(p):
+            coef[c, j] = scale[j] * turned[c, j]
+            shift += center[j] * coef[c, j]
+        coef[c, p] = w[c, p] - shift if w.shape[1] > p else w.dtype.type(0.0)
 
 
 @compiled
-def pull(
-    coordinates: Coordinates, slope: FloatArray, slope_sum: FloatArray, factor: float,
-    ridge: float, coef: FloatArray, gradient: FloatArray, scratch: FloatArray,
-) -> None:  # fmt: skip
-    """Map factor * slope + ridge * coef to a solver's coordinates; see `Standardization.pull`."""
-    p = len(coordinates.scale)
-    real = gradient.dtype.type
-    factor, ridge = real(factor), real(ridge)
-    for c in range(len(gradient)):
-        out = gradient[c]
-        if gradient.shape[1] > p:
-            out[p] = factor * slope_sum[c]
-        inner = out[:p] if coordinates.rotation.size == 0 else scratch
-        shift = slope_sum[c] if gradient.shape[1] > p else real(0.0)
+def standardize(coordinates: Coordinates, slope: FloatArray) -> None:
+    """Map sums of slopes times rows to sums of slopes times centred and scaled rows, in place."""
+    center, scale = coordinates.center, coordinates.scale
+    p = len(scale)
+    for c in range(len(slope)):
+        total = slope[c, p] if slope.shape[1] > p else slope.dtype.type(0.0)
         for j in range(p):
-            plain = factor * (slope[c, j] - shift * coordinates.center[j])
-            inner[j] = coordinates.scale[j] * (plain + ridge * coef[c, j])
-        if coordinates.rotation.size > 0:
-            out[:p] = real(0.0)
-            for j in range(p):
-                for q in range(j, p):
-                    out[q] += scratch[j] * coordinates.rotation[j, q]
+            slope[c, j] = scale[j] * (slope[c, j] - total * center[j])
 
 
 @compiled
 def clip(limits: Limits, gradient: FloatArray) -> None:
     """Limit a gradient in place."""
     real = gradient.dtype.type
-    flat = gradient.reshape(gradient.size)
+    K, m = gradient.shape
     if limits.entry < np.inf:
         bound = real(limits.entry)
-        for j in range(len(flat)):
-            flat[j] = min(max(flat[j], -bound), bound)
+        for c in range(K):
+            for j in range(m):
+                gradient[c, j] = min(max(gradient[c, j], -bound), bound)
     if limits.norm < np.inf:
         squares = real(0.0)
-        for j in range(len(flat)):
-            squares += flat[j] * flat[j]
+        for c in range(K):
+            for j in range(m):
+                squares += gradient[c, j] * gradient[c, j]
         length = math.sqrt(squares)
         if length > limits.norm:
             shrink = real(limits.norm / length)
-            for j in range(len(flat)):
-                flat[j] *= shrink
+            for c in range(K):
+                for j in range(m):
+                    gradient[c, j] *= shrink
 
 
 @compiled
 def prox(
-    penalty: Shrinkage, coordinates: Coordinates, step_size: FloatArray, w: FloatArray
-) -> None:
+    penalty: Shrinkage, coordinates: Coordinates, step_size: FloatArray, rate: float,
+    adaptive: bool, w: FloatArray,
+) -> None:  # fmt: skip
     """Apply the proximal operator of the penalty in place; see `CoordinatePenalty.prox`."""
+    scale, inverse_scale = coordinates.scale, coordinates.inverse_scale
     real = w.dtype.type
     l1, l2 = real(penalty.l1), real(penalty.l2)
     for c in range(len(w)):
-        for j in range(len(coordinates.scale)):
-            scale = coordinates.scale[j]
-            step = step_size[c, j] * scale * scale
-            coef = scale * w[c, j]
-            threshold = step * l1
+        for j in range(len(scale)):
+            step = (step_size[c, j] if adaptive else real(rate)) * scale[j] * scale[j]
+            coef, threshold = scale[j] * w[c, j], step * l1
             coef -= min(max(coef, -threshold), threshold)
             coef /= real(1.0) + l2 * step
             if penalty.nonnegative:
                 coef = max(coef, real(0.0))
-            w[c, j] = coef * coordinates.inverse_scale[j]
+            w[c, j] = coef * inverse_scale[j]

@@ -1,39 +1,40 @@
-"""Products with single rows of a matrix, dense or CSR."""
+"""Products with single rows of a matrix, dense or CSR.
+
+A test of ``data.ndim`` is decided when the loop is compiled: one source, two loops. Arrays come
+whole, with the index of the row: to take a row as an array would cost as much as a short product.
+"""
 
 from __future__ import annotations
 
 from skgrad._kernels._compile import compiled
 from skgrad._typing import FloatArray, IntArray
 
-# A test of an argument's ndim is decided when the loop is compiled: one source, two loops.
-
 
 @compiled
 def row_dot(
-    data: FloatArray, indices: IntArray | None, indptr: IntArray | None, i: int, coef: FloatArray
-) -> float:
-    """Compute x_i'coef."""
+    data: FloatArray, indices: IntArray | None, indptr: IntArray | None, i: int,
+    coef: FloatArray, c: int,
+) -> float:  # fmt: skip
+    """Compute x_i'coef_c."""
     total = data.dtype.type(0.0)
     if data.ndim == 2:
-        row = data[i]
-        for j in range(len(coef)):
-            total += row[j] * coef[j]
+        for j in range(data.shape[1]):
+            total += data[i, j] * coef[c, j]
     else:
         for q in range(indptr[i], indptr[i + 1]):
-            total += data[q] * coef[indices[q]]
+            total += data[q] * coef[c, indices[q]]
     return total
 
 
 @compiled
 def add_row(
     data: FloatArray, indices: IntArray | None, indptr: IntArray | None, i: int, factor: float,
-    total: FloatArray,
+    total: FloatArray, c: int,
 ) -> None:  # fmt: skip
-    """Add factor x_i in place."""
+    """Add factor x_i to total_c in place."""
     if data.ndim == 2:
-        row = data[i]
-        for j in range(len(total)):
-            total[j] += factor * row[j]
+        for j in range(data.shape[1]):
+            total[c, j] += factor * data[i, j]
     else:
         for q in range(indptr[i], indptr[i + 1]):
-            total[indices[q]] += factor * data[q]
+            total[c, indices[q]] += factor * data[q]

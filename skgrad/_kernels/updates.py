@@ -24,56 +24,67 @@ def advance(
     rounded beta would be wrong in the fifth digit.
     """
     real = gradient.dtype.type
+    eta = real(rate)
+    K, m = w.shape
     if formula == SGD:
-        _sgd(real(parameters[0]), parameters[1] > 0.0, real(rate), gradient, moments, w)
+        _sgd(real(parameters[0]), parameters[1] > 0.0, eta, gradient, moments, w)
     elif formula == ADAGRAD:
-        eta, epsilon = real(rate), real(parameters[0])
-        for j in range(len(w)):
-            moments[0, j] += gradient[j] * gradient[j]
-            step_size[j] = eta / (math.sqrt(moments[0, j]) + epsilon)
-            w[j] -= step_size[j] * gradient[j]
+        epsilon = real(parameters[0])
+        for c in range(K):
+            for j in range(m):
+                g = gradient[c, j]
+                moments[0, c, j] += g * g
+                step_size[c, j] = eta / (math.sqrt(moments[0, c, j]) + epsilon)
+                w[c, j] -= step_size[c, j] * g
     elif formula == RMSPROP:
         rho, momentum, epsilon = real(parameters[0]), real(parameters[1]), real(parameters[2])
-        fresh, correction = real(1.0 - parameters[0]), real(1.0 - parameters[0] ** t)
-        eta = real(rate)
-        for j in range(len(w)):
-            moments[0, j] = rho * moments[0, j] + fresh * gradient[j] * gradient[j]
-            step_size[j] = eta / (math.sqrt(moments[0, j] / correction) + epsilon)
-            moments[1, j] = momentum * moments[1, j] - step_size[j] * gradient[j]
-            w[j] += moments[1, j]
+        fresh, bias = real(1.0 - parameters[0]), real(1.0 - parameters[0] ** t)
+        for c in range(K):
+            for j in range(m):
+                g = gradient[c, j]
+                moments[0, c, j] = rho * moments[0, c, j] + fresh * g * g
+                step_size[c, j] = eta / (math.sqrt(moments[0, c, j] / bias) + epsilon)
+                moments[1, c, j] = momentum * moments[1, c, j] - step_size[c, j] * g
+                w[c, j] += moments[1, c, j]
     else:
-        _adam(parameters, t, rate, gradient, moments, w, step_size)
+        _adam(parameters, t, eta, gradient, moments, w, step_size)
 
 
 @compiled
 def _sgd(
-    momentum: float, nesterov: bool, rate: float, gradient: FloatArray, moments: FloatArray,
+    momentum: float, nesterov: bool, eta: float, gradient: FloatArray, moments: FloatArray,
     w: FloatArray,
 ) -> None:  # fmt: skip
-    if len(moments) == 0:
-        for j in range(len(w)):
-            w[j] -= rate * gradient[j]
-        return
-    for j in range(len(w)):
-        moments[0, j] = momentum * moments[0, j] - rate * gradient[j]
-        if nesterov:
-            w[j] += momentum * moments[0, j] - rate * gradient[j]
+    K, m = w.shape
+    for c in range(K):
+        if len(moments) == 0:
+            for j in range(m):
+                w[c, j] -= eta * gradient[c, j]
+        elif nesterov:
+            for j in range(m):
+                plain = eta * gradient[c, j]
+                moments[0, c, j] = momentum * moments[0, c, j] - plain
+                w[c, j] += momentum * moments[0, c, j] - plain
         else:
-            w[j] += moments[0, j]
+            for j in range(m):
+                moments[0, c, j] = momentum * moments[0, c, j] - eta * gradient[c, j]
+                w[c, j] += moments[0, c, j]
 
 
 @compiled
 def _adam(
-    parameters: FloatArray, t: int, rate: float, gradient: FloatArray, moments: FloatArray,
+    parameters: FloatArray, t: int, eta: float, gradient: FloatArray, moments: FloatArray,
     w: FloatArray, step_size: FloatArray,
 ) -> None:  # fmt: skip
     real = gradient.dtype.type
     beta_1, beta_2, epsilon = real(parameters[0]), real(parameters[1]), real(parameters[2])
     fresh_1, fresh_2 = real(1.0 - parameters[0]), real(1.0 - parameters[1])
     bias_1, bias_2 = real(1.0 - parameters[0] ** t), real(1.0 - parameters[1] ** t)
-    eta = real(rate)
-    for j in range(len(w)):
-        moments[0, j] = beta_1 * moments[0, j] + fresh_1 * gradient[j]
-        moments[1, j] = beta_2 * moments[1, j] + fresh_2 * gradient[j] * gradient[j]
-        step_size[j] = eta / (math.sqrt(moments[1, j] / bias_2) + epsilon)
-        w[j] -= step_size[j] / bias_1 * moments[0, j]
+    K, m = w.shape
+    for c in range(K):
+        for j in range(m):
+            g = gradient[c, j]
+            moments[0, c, j] = beta_1 * moments[0, c, j] + fresh_1 * g
+            moments[1, c, j] = beta_2 * moments[1, c, j] + fresh_2 * g * g
+            step_size[c, j] = eta / (math.sqrt(moments[1, c, j] / bias_2) + epsilon)
+            w[c, j] -= step_size[c, j] / bias_1 * moments[0, c, j]
