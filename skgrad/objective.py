@@ -281,6 +281,10 @@ class Objective:
             gradient *= factor
         return value, gradient
 
+    def penalty_value(self, w: FloatArray) -> float:
+        """Compute the penalty."""
+        return self._penalty.value(w)
+
     def nonsmooth_value(self, w: FloatArray) -> float:
         """Compute the part of F that `value_and_gradient` leaves out; 0 for smooth penalties."""
         return 0.0 if self.penalty.smooth else self._penalty.value(w)

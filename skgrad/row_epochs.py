@@ -10,9 +10,7 @@ import numpy as np
 from skgrad._kernels.arguments import (
     Batches,
     Coordinates,
-    Limits,
     Losses,
-    Rows,
     Scratch,
     Shrinkage,
 )
@@ -55,16 +53,17 @@ class Plan(NamedTuple):
 class Walk:
     """Where updates have led: the iterate, the average of iterates, moments and updates so far.
 
-    ``loss`` and ``gradient`` are means over the last epoch: of the losses that batches had when
-    they were visited, and of their gradients, without the penalty.
+    ``loss`` is the mean over the last epoch of the losses that batches had when they were visited,
+    without the penalty, ``gradient`` that of their gradients, with the penalty if it is smooth;
+    where updates touch non-zeros only, it is the displacement divided by the sum of the steps.
     """
 
     iterate: FloatArray
     average: FloatArray
     moments: tuple[FloatArray, ...]
     t: int
-    loss: float = 0.0
-    gradient: FloatArray | None = None
+    loss: float
+    gradient: FloatArray
 
 
 def compiled_epoch(
@@ -80,7 +79,7 @@ def compiled_epoch(
         penalty.smooth,
     )  # fmt: skip
     batches = Batches(order, plan.batch_size, plan.rates, plan.every, walk.t)
-    t = walk.t + -(-len(order) // plan.batch_size)
+    t = walk.t + n_batches(batches)
     if walks_non_zeros(X, plan, update, scaling):
         walk = _walk_non_zeros(walk, X, losses, shrinkage, batches, model, scaling)
     else:
@@ -94,10 +93,19 @@ def _walk_non_zeros(
 ) -> Walk:  # fmt: skip
     from skgrad._kernels.lazy_epochs import lazy_epoch
 
-    w = model.rows(walk.iterate.copy())
-    rows = Rows(X.data, X.indices, X.indptr, X.shape[1])
-    loss, gradient = lazy_epoch(rows, losses, float(scaling.scale[0]), shrinkage, batches, w)
-    return replace(walk, iterate=w.ravel(), loss=loss, gradient=gradient.ravel())
+    w, scale = model.rows(walk.iterate), float(scaling.scale[0])
+    coef = scale * np.ascontiguousarray(model.coef(walk.iterate).T)
+    intercept = model.intercept(walk.iterate).copy()
+    paid = np.zeros(0 if shrinkage.smooth else len(coef))
+    loss = lazy_epoch(
+        X.data, X.indices, X.indptr, tuple(losses), scale, tuple(shrinkage), tuple(batches), coef,
+        intercept, paid, np.empty((batches.size, len(w)), w.dtype), np.empty(len(w)),
+    )  # fmt: skip
+    moved = model.pack(coef.T / scale, intercept)
+    n_at_rate = np.full(len(batches.rates), batches.every)
+    n_at_rate[-1] = n_batches(batches) - batches.every * (len(n_at_rate) - 1)
+    way = float(batches.rates @ n_at_rate)
+    return replace(walk, iterate=moved, loss=loss, gradient=(walk.iterate - moved) / way)
 
 
 def _walk(
@@ -112,18 +120,18 @@ def _walk(
         moments = np.stack([model.rows(moment) for moment in walk.moments])
     is_dense, rotation = isinstance(X, np.ndarray), scaling.rotation
     scratch = _scratch(plan, model, shrinkage, scaling, is_dense=is_dense)
+    arrays = (X, None, None) if is_dense else (X.data, X.indices, X.indptr)
+    coordinates = Coordinates(
+        scaling.center, scaling.scale, scaling.inverse_scale,
+        np.empty((0, 0), dtype=w.dtype) if rotation is None else rotation,
+    )  # fmt: skip
     loss = row_epoch(
-        *((X, None, None) if is_dense else (X.data, X.indices, X.indptr)), losses,
-        Coordinates(
-            scaling.center, scaling.scale, scaling.inverse_scale,
-            np.empty((0, 0), dtype=w.dtype) if rotation is None else rotation,
-        ),
-        shrinkage, batches, Limits(plan.largest_norm, plan.largest_entry, plan.averaging),
-        int(update.formula), np.array(update.parameters, dtype=np.float64), w, average, moments,
-        scratch,
+        *arrays, tuple(losses), tuple(coordinates), tuple(shrinkage), tuple(batches),
+        (plan.largest_norm, plan.largest_entry, plan.averaging), int(update.formula),
+        np.array(update.parameters, dtype=np.float64), w, average, moments, tuple(scratch),
     )  # fmt: skip
     moved = tuple(moment.ravel() for moment in moments)
-    return Walk(w.ravel(), average.ravel(), moved, walk.t, loss, scratch.mean_slope.ravel())
+    return Walk(w.ravel(), average.ravel(), moved, walk.t, loss, scratch.mean_gradient.ravel())
 
 
 def _scratch(
@@ -139,6 +147,11 @@ def _scratch(
         ridge.astype(dtype, copy=False), np.empty(K),
         *(np.zeros((K, m), dtype) for _ in range(4)),
     )  # fmt: skip
+
+
+def n_batches(batches: Batches) -> int:
+    """Count the batches of an epoch."""
+    return -(-len(batches.order) // batches.size)
 
 
 def walks_non_zeros(

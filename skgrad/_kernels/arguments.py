@@ -1,19 +1,14 @@
-"""What loops over rows take: arrays and numbers that belong together."""
+"""What loops over rows take: arrays and numbers that belong together.
+
+Loops get them as plain tuples and unpack them in this order: compiled code that was kept on disk
+could not be loaded, not even to be thrown away, once one of these classes is renamed.
+"""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from skgrad._typing import FloatArray, IntArray
-
-
-class Rows(NamedTuple):
-    """The arrays of a CSR matrix, and its number of columns."""
-
-    data: FloatArray
-    indices: IntArray
-    indptr: IntArray
-    n_columns: int
 
 
 class Losses(NamedTuple):
@@ -60,14 +55,6 @@ class Batches(NamedTuple):
     t: int
 
 
-class Limits(NamedTuple):
-    """Largest norm and largest entry of a gradient (inf: none); degree of averaging (0: none)."""
-
-    norm: float
-    entry: float
-    averaging: float
-
-
 class Scratch(NamedTuple):
     """Room to work in, K outputs and m parameters each; allocating compiled costs half a second.
 
@@ -83,9 +70,8 @@ class Scratch(NamedTuple):
         Curvature of a smooth penalty.
     raw : array of shape (K,)
         Raw predictions of a row, then its slopes, in float64.
-    slope, mean_slope, gradient, step_size : arrays of shape (K, m)
-        Sums of slopes times rows, of the batch and of the epoch, zero at first; the others are
-        each batch's.
+    slope, mean_gradient, gradient, step_size : arrays of shape (K, m)
+        The first is a batch's sum of slopes times rows; all are zero at first.
     """
 
     ahead: FloatArray
@@ -94,6 +80,6 @@ class Scratch(NamedTuple):
     ridge: FloatArray
     raw: FloatArray
     slope: FloatArray
-    mean_slope: FloatArray
+    mean_gradient: FloatArray
     gradient: FloatArray
     step_size: FloatArray

@@ -10,7 +10,6 @@ from skgrad._kernels._compile import compiled
 from skgrad._kernels.arguments import (
     Batches,
     Coordinates,
-    Limits,
     Losses,
     Scratch,
     Shrinkage,
@@ -24,83 +23,90 @@ from skgrad._typing import FloatArray, IntArray
 @compiled
 def row_epoch(
     data: FloatArray, indices: IntArray | None, indptr: IntArray | None, losses: Losses,
-    coordinates: Coordinates, penalty: Shrinkage, batches: Batches, limits: Limits,
-    formula: int, parameters: FloatArray, w: FloatArray, average: FloatArray,
-    moments: FloatArray, scratch: Scratch,
+    coordinates: Coordinates, penalty: Shrinkage, batches: Batches,
+    limits: tuple[float, float, float], formula: int, parameters: FloatArray, w: FloatArray,
+    average: FloatArray, moments: FloatArray, scratch: Scratch,
 ) -> float:  # fmt: skip
     """Walk over all batches; w and average (n_outputs, row_length) and moments move in place.
 
-    Returns the mean loss that the batches saw and leaves the mean gradient of the loss in
-    ``scratch.mean_slope``.
+    ``limits`` are the largest norm and entry of a gradient (inf: none) and the degree of averaging
+    (0: none). Returns the mean loss that the batches saw, and leaves their mean gradient in
+    ``mean_gradient``.
     """
-    K, m = w.shape
-    p, n, order, size = len(coordinates.scale), len(batches.order), batches.order, batches.size
-    y, weight, rotation = losses.y, losses.weight, coordinates.rotation
-    ahead, coef, raw = scratch.ahead, scratch.coef, scratch.raw
-    slope, mean_slope, ridge = scratch.slope, scratch.mean_slope, scratch.ridge
-    gradient, step_size = scratch.gradient, scratch.step_size
-    turned = w if rotation.size == 0 else scratch.turned
+    loss_formula, loss_parameter, y, weight, share = losses
+    center, scale, inverse_scale, rotation = coordinates
+    l1, l2, nonnegative, smooth = penalty
+    order, size, rates, every, t = batches
+    largest_norm, largest_entry, degree = limits
+    ahead, turned, coef, ridge, raw, slope, mean_gradient, gradient, step_size = scratch
+    (K, m), p, n, real = w.shape, len(scale), len(order), w.dtype.type
     is_plain = formula == SGD and len(moments) == 0 and rotation.size == 0
-    is_plain &= limits.norm == np.inf and limits.entry == np.inf
-    real, loss, t, stride = w.dtype.type, 0.0, batches.t, len(ahead)
-    for k in range((n + size - 1) // size):
-        first, last = k * size, min(k * size + size, n)
-        rate = batches.rates[k // batches.every]
+    is_plain &= largest_norm == np.inf and largest_entry == np.inf
+    if rotation.size == 0:
+        turned = w
+    # Counters instead of k // every and first % len(ahead): a division takes as long as ten products.
+    loss, fetched, segment, left = 0.0, 0, -1, 0
+    for first in range(0, n, size):
+        last = min(first + size, n)
+        if left == 0:
+            segment, left = segment + 1, every
+        rate, left = rates[segment], left - 1
         if rotation.size > 0:
             rotate(rotation, w, turned)
         if data.ndim == 2:
-            if first % stride == 0:
-                fetch(data, order, first, coordinates, ahead)
+            if first == 0 or first == fetched + len(ahead):
+                fetched = first
+                fetch(data, order, first, center, scale, ahead)
         else:
-            user_coefficients(coordinates, turned, w, coef)
+            user_coefficients(center, scale, turned, w, coef)
         for q in range(first, last):
             i = order[q]
             for c in range(K):
                 if data.ndim == 2:
-                    raw[c] = row_dot(ahead, None, None, q % stride, turned, c)
+                    raw[c] = row_dot(ahead, None, None, q - fetched, turned, c)
                     raw[c] += w[c, p] if m > p else real(0.0)
                 else:
                     raw[c] = row_dot(data, indices, indptr, i, coef, c) + coef[c, p]
-            loss += weighted_slopes(
-                losses.formula, losses.parameter, y, weight, losses.share, i, raw
-            )
+            loss += weighted_slopes(loss_formula, loss_parameter, y, weight, share, i, raw)
             for c in range(K):
                 if data.ndim == 2:
-                    add_row(ahead, None, None, q % stride, real(raw[c]), slope, c)
+                    add_row(ahead, None, None, q - fetched, real(raw[c]), slope, c)
                 else:
                     add_row(data, indices, indptr, i, real(raw[c]), slope, c)
                 if m > p:
                     slope[c, p] += real(raw[c])
         if data.ndim == 1:
-            standardize(coordinates, slope)
+            standardize(center, scale, slope)
         t += 1
-        gain = real(n / (last - first))
+        part = real((last - first) / n)
         if is_plain:
-            step_plainly(slope, gain, ridge, real(rate), w, mean_slope)
+            step_plainly(slope, part, ridge, real(rate), w, mean_gradient)
         else:
-            assemble(slope, gain, ridge, turned, gradient, mean_slope)
+            assemble(slope, part, ridge, turned, gradient, mean_gradient)
             if rotation.size > 0:
                 rotate_back(rotation, gradient)
-            clip(limits, gradient)
+            clip(largest_norm, largest_entry, gradient)
             advance(formula, parameters, t, rate, gradient, moments, w, step_size)
-        if not penalty.smooth:
-            prox(penalty, coordinates, step_size, rate, formula != SGD, w)
-        if limits.averaging > 0.0:
-            pace = real((limits.averaging + 1.0) / (t + limits.averaging))
+        if not smooth:
+            if formula == SGD:
+                step_size[:] = real(rate)
+            prox(l1, l2, nonnegative, scale, inverse_scale, step_size, w)
+        if degree > 0.0:
+            pace = real((degree + 1.0) / (t + degree))
             for c in range(K):
                 for j in range(m):
                     average[c, j] += pace * (w[c, j] - average[c, j])
     if rotation.size > 0:
-        rotate_back(rotation, mean_slope)
+        rotate_back(rotation, mean_gradient)
     return loss
 
 
 @compiled
 def fetch(
-    data: FloatArray, order: IntArray, first: int, coordinates: Coordinates, ahead: FloatArray
-) -> None:
+    data: FloatArray, order: IntArray, first: int, center: FloatArray, scale: FloatArray,
+    ahead: FloatArray,
+) -> None:  # fmt: skip
     """Copy the next rows, centred and scaled."""
-    center, scale = coordinates.center, coordinates.scale
     for b in range(min(len(ahead), len(order) - first)):
         i = order[first + b]
         for j in range(len(scale)):
@@ -109,40 +115,43 @@ def fetch(
 
 @compiled
 def assemble(
-    slope: FloatArray, gain: float, ridge: FloatArray, turned: FloatArray, gradient: FloatArray,
-    mean_slope: FloatArray,
+    slope: FloatArray, part: float, ridge: FloatArray, turned: FloatArray, gradient: FloatArray,
+    mean_gradient: FloatArray,
 ) -> None:  # fmt: skip
-    """Turn a batch's sum of slopes into its gradient, add it to the epoch's sum and clear it."""
+    """Turn a batch's sum of slopes into its gradient, which estimates that of all rows.
+
+    ``part`` is the share of the rows that the batch holds, and its weight in the epoch's mean.
+    """
     K, m = slope.shape
     p = len(ridge)
     for c in range(K):
-        for j in range(p):
-            mean_slope[c, j] += slope[c, j]
-            gradient[c, j] = gain * slope[c, j] + ridge[j] * turned[c, j]
+        for j in range(m):
+            own = slope[c, j] / part
+            if j < p:
+                own += ridge[j] * turned[c, j]
+            gradient[c, j] = own
+            mean_gradient[c, j] += part * own
             slope[c, j] = 0.0
-        if m > p:
-            mean_slope[c, p] += slope[c, p]
-            gradient[c, p] = gain * slope[c, p]
-            slope[c, p] = 0.0
 
 
 @compiled
 def step_plainly(
-    slope: FloatArray, gain: float, ridge: FloatArray, eta: float, w: FloatArray,
-    mean_slope: FloatArray,
+    slope: FloatArray, part: float, ridge: FloatArray, eta: float, w: FloatArray,
+    mean_gradient: FloatArray,
 ) -> None:  # fmt: skip
     """Do what `assemble` and `advance` do for plain gradient descent, in one pass."""
     K, m = slope.shape
     p = len(ridge)
+    step = eta / part
     for c in range(K):
         for j in range(p):
-            own = slope[c, j]
-            mean_slope[c, j] += own
-            w[c, j] -= eta * (gain * own + ridge[j] * w[c, j])
+            own = slope[c, j] + part * ridge[j] * w[c, j]
+            mean_gradient[c, j] += own
+            w[c, j] -= step * own
             slope[c, j] = 0.0
         if m > p:
-            mean_slope[c, p] += slope[c, p]
-            w[c, p] -= eta * gain * slope[c, p]
+            mean_gradient[c, p] += slope[c, p]
+            w[c, p] -= step * slope[c, p]
             slope[c, p] = 0.0
 
 
@@ -172,10 +181,9 @@ def rotate_back(rotation: FloatArray, gradient: FloatArray) -> None:
 
 @compiled
 def user_coefficients(
-    coordinates: Coordinates, turned: FloatArray, w: FloatArray, coef: FloatArray
+    center: FloatArray, scale: FloatArray, turned: FloatArray, w: FloatArray, coef: FloatArray
 ) -> None:
     """Compute the user's coefficients and, after them, intercepts; 0 where there are none."""
-    center, scale = coordinates.center, coordinates.scale
     p = len(scale)
     for c in range(len(w)):
         shift = w.dtype.type(0.0)
@@ -186,9 +194,8 @@ def user_coefficients(
 
 
 @compiled
-def standardize(coordinates: Coordinates, slope: FloatArray) -> None:
+def standardize(center: FloatArray, scale: FloatArray, slope: FloatArray) -> None:
     """Map sums of slopes times rows to sums of slopes times centred and scaled rows, in place."""
-    center, scale = coordinates.center, coordinates.scale
     p = len(scale)
     for c in range(len(slope)):
         total = slope[c, p] if slope.shape[1] > p else slope.dtype.type(0.0)
@@ -197,23 +204,23 @@ def standardize(coordinates: Coordinates, slope: FloatArray) -> None:
 
 
 @compiled
-def clip(limits: Limits, gradient: FloatArray) -> None:
+def clip(largest_norm: float, largest_entry: float, gradient: FloatArray) -> None:
     """Limit a gradient in place."""
     real = gradient.dtype.type
     K, m = gradient.shape
-    if limits.entry < np.inf:
-        bound = real(limits.entry)
+    if largest_entry < np.inf:
+        bound = real(largest_entry)
         for c in range(K):
             for j in range(m):
                 gradient[c, j] = min(max(gradient[c, j], -bound), bound)
-    if limits.norm < np.inf:
+    if largest_norm < np.inf:
         squares = real(0.0)
         for c in range(K):
             for j in range(m):
                 squares += gradient[c, j] * gradient[c, j]
         length = math.sqrt(squares)
-        if length > limits.norm:
-            shrink = real(limits.norm / length)
+        if length > largest_norm:
+            shrink = real(largest_norm / length)
             for c in range(K):
                 for j in range(m):
                     gradient[c, j] *= shrink
@@ -221,19 +228,18 @@ def clip(limits: Limits, gradient: FloatArray) -> None:
 
 @compiled
 def prox(
-    penalty: Shrinkage, coordinates: Coordinates, step_size: FloatArray, rate: float,
-    adaptive: bool, w: FloatArray,
+    l1: float, l2: float, nonnegative: bool, scale: FloatArray, inverse_scale: FloatArray,
+    step_size: FloatArray, w: FloatArray,
 ) -> None:  # fmt: skip
     """Apply the proximal operator of the penalty in place; see `CoordinatePenalty.prox`."""
-    scale, inverse_scale = coordinates.scale, coordinates.inverse_scale
     real = w.dtype.type
-    l1, l2 = real(penalty.l1), real(penalty.l2)
+    absolute, quadratic = real(l1), real(l2)
     for c in range(len(w)):
         for j in range(len(scale)):
-            step = (step_size[c, j] if adaptive else real(rate)) * scale[j] * scale[j]
-            coef, threshold = scale[j] * w[c, j], step * l1
+            step = step_size[c, j] * scale[j] * scale[j]
+            coef, threshold = scale[j] * w[c, j], step * absolute
             coef -= min(max(coef, -threshold), threshold)
-            coef /= real(1.0) + l2 * step
-            if penalty.nonnegative:
+            coef /= real(1.0) + quadratic * step
+            if nonnegative:
                 coef = max(coef, real(0.0))
             w[c, j] = coef * inverse_scale[j]

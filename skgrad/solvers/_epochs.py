@@ -44,8 +44,8 @@ def walk_batches(
         value, gradient = objective.loss_and_gradient(w, batch)
         share = objective.share(batch)
         loss += share * value
-        mean_gradient += share * gradient
         objective.add_penalty(w, gradient)
+        mean_gradient += share * gradient
         gradient = clipped(gradient, plan.largest_norm, plan.largest_entry)
         t += 1
         rate = float(plan.rates[k // plan.every])

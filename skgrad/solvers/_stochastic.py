@@ -151,7 +151,7 @@ class StochasticSolver(Solver):
         assert state.iterate is not None and run.rng is not None
         schedule = get_schedule(self.learning_rate)
         plan = self._plan(objective, schedule, state, run)
-        walk = Walk(state.iterate, w, state.moments, state.t)
+        walk = Walk(state.iterate, w, state.moments, state.t, 0.0, w)
         update = self.compiled_update()
         if update is not None and compiled_pays(objective, plan, run.horizon):
             n = objective.n_samples
@@ -161,11 +161,9 @@ class StochasticSolver(Solver):
             batches = objective.batches(plan.batch_size, run.rng, shuffle=self.shuffle)
             walk = walk_batches(objective, walk, plan, self.update, batches)
         result = walk.average if self.average else walk.iterate
-        assert walk.gradient is not None
-        value = walk.loss + objective.add_penalty(result, walk.gradient)
         progress = replace(
             state,
-            value=value + objective.nonsmooth_value(result),
+            value=walk.loss + objective.penalty_value(result),
             gradient_norm=norm(walk.gradient),
             step_size=float(plan.rates[-1]),
             gap=float("nan"),
