@@ -17,6 +17,10 @@ from skgrad._typing import FloatArray, IntArray, Matrix
 BLOCK_BYTES = 2 << 20
 # Up to this density of the non-zeros a sparse Gram product beats densifying one block at a time.
 SPARSE_GRAM_DENSITY = 0.02
+# Non-zeros that the sizes of a sparse matrix's columns are estimated from, and the number of them
+# that a column needs for that.
+SIZED_NONZEROS = 100_000
+COMMON = 10
 
 
 def is_small(X: Matrix) -> bool:
@@ -172,3 +176,13 @@ def squared_row_norms(X: Matrix, center: FloatArray, scale: FloatArray) -> Float
     shift = center * scale**2
     norms = squares @ (scale**2) - 2 * (X @ shift) + center @ shift
     return np.maximum(norms, 0.0)
+
+
+def nonzero_sizes(X: Matrix) -> FloatArray:
+    """Estimate the root mean square of the non-zeros of common columns of a CSR matrix."""
+    step = max(1, X.nnz // SIZED_NONZEROS)
+    columns, squares = X.indices[::step], np.square(X.data[::step], dtype=np.float64)
+    counts = np.bincount(columns)
+    common = counts >= COMMON
+    mean: FloatArray = np.bincount(columns, weights=squares)[common] / counts[common]
+    return np.sqrt(mean[mean > 0])

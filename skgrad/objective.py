@@ -15,11 +15,13 @@ from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.coordinate_penalty import CoordinatePenalty
 from skgrad.coordinates import (
     LARGEST_ROTATION,
+    ROTATED_COLUMNS,
     decorrelate,
     largest_eigenvalue,
     shortest,
     standardize,
     typical_curvature,
+    uniform,
 )
 from skgrad.hinges import HingeForm
 from skgrad.linalg import density
@@ -232,9 +234,26 @@ class Objective:
             return self
         data = self._rows.data
         ridge = self.penalty.strong_convexity / (CURVATURE_AT_OPTIMUM * self._loss_curvature)
-        rotated = copy(self)
-        rotated._move(decorrelate(data, self.standardization, ridge=ridge), data.y, data.weight)
-        return rotated
+        return self._moved(decorrelate(data, self.standardization, ridge=ridge))
+
+    def _moved(self, standardization: Standardization) -> Objective:
+        data, moved = self._rows.data, copy(self)
+        moved._move(standardization, data.y, data.weight)
+        return moved
+
+    def for_batches(self, batch_size: int, *, plain: bool) -> Objective:
+        """Change to the coordinates in which updates by batches of this size are cheap and good.
+
+        Those of dense data are decorrelated if batches are large enough to pay for the rotations.
+        Sparse rows stay sparse for plain gradient descent, whose updates then touch non-zeros only;
+        other updates cost as much as there are columns, centred or not.
+        """
+        if self.density == 1.0 and batch_size * ROTATED_COLUMNS >= self.model.n_features:
+            return self.decorrelated()
+        if not plain or Capability.ROW_EPOCHS not in self.offers or batch_size * self.density >= 1:
+            return self
+        scaling = uniform(self.X)
+        return self if scaling is None else self._moved(scaling)
 
     def shortest(self, w: FloatArray) -> FloatArray:
         """Take the user's smallest coefficients (in norm) that predict the same as w.

@@ -127,6 +127,13 @@ class StochasticSolver(Solver):
         """Derive a learning rate from the objective's smoothness."""
 
     @final
+    def in_coordinates(self, objective: Objective) -> Objective:
+        """Decorrelate where batches are large enough to pay for it; keep sparse rows sparse."""
+        update = self.compiled_update()
+        plain = update is not None and update.is_plain and self.clip is None and not self.average
+        return objective.for_batches(self._batch_size(objective), plain=plain)
+
+    @final
     def init(self, objective: Objective, w: FloatArray, run: Run) -> StochasticState:
         """Resolve the learning rate."""
         limits(self.clip)
