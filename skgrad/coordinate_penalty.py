@@ -70,6 +70,11 @@ class CoordinatePenalty:
                 inner = blocks[b, start : start + p, start : start + p]
                 inner += self.standardization.pull_curvature(row)
 
+    def add_diagonal(self, w: FloatArray, diagonal: FloatArray) -> None:
+        """Add the diagonal of a smooth penalty's Hessian in place; without a rotation."""
+        curvature = self.penalty.curvature(self.coef(w))
+        self.model.coef(diagonal)[...] += curvature * self.standardization.scale**2
+
     def prox(self, w: FloatArray, step_size: float | FloatArray) -> FloatArray:
         """Apply the proximal operator: in a solver's coordinates, steps shrink with scale^2."""
         scale = self.standardization.scale

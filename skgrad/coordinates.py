@@ -126,6 +126,9 @@ def shortest(data: Batch, scaling: Standardization, rows: FloatArray) -> FloatAr
     if p > LARGEST_NULL_SPACE:
         return rows
     moments = data.A.gram(_shares(data))[:p, :p].astype(np.float64)
+    # A pinned column has no coefficient to choose; in the null space it would mix with the others.
+    diagonal = np.einsum("ii->i", moments)
+    diagonal[scaling.scale == 0] = diagonal.max(initial=1.0)
     values, vectors = np.linalg.eigh(moments)
     cutoff = 10 * p * float(np.finfo(rows.dtype).eps) * float(values.max(initial=0.0))
     basis, _ = np.linalg.qr(scaling.coef_to_user(vectors[:, values <= cutoff].T).T)

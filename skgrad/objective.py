@@ -12,6 +12,7 @@ import numpy as np
 from skgrad import gaps
 from skgrad._kernels.formulas import CompiledUpdate
 from skgrad._typing import Array, FloatArray, IntArray, Matrix
+from skgrad.certificates import certified_gap
 from skgrad.coordinate_penalty import CoordinatePenalty
 from skgrad.coordinates import (
     LARGEST_ROTATION,
@@ -24,16 +25,19 @@ from skgrad.coordinates import (
     uniform,
 )
 from skgrad.hinges import HingeForm
-from skgrad.linalg import density
+from skgrad.linalg import density, is_small
 from skgrad.losses import Loss, MoreauEnvelope
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
 from skgrad.penalties import Penalty
 from skgrad.row_epochs import Plan, Walk, compiled_epoch
 from skgrad.rows import Batch, RowSum
+from skgrad.sampling import important_rows
 
 # At the optimum the loss's curvature is about this fraction of its bound: what the penalty's
 # curvature is compared with.
 CURVATURE_AT_OPTIMUM = 0.05
+# The rows of a sample are a copy: at most this share of large data.
+LARGEST_SHARE = 1 / 15
 
 
 class Capability(Enum):
@@ -186,6 +190,21 @@ class Objective:
         return self.n_params if self.loss.coupled else self.model.row_length
 
     @property
+    def row_length(self) -> int:
+        """Number of parameters of one output."""
+        return self.model.row_length
+
+    @property
+    def coupled(self) -> bool:
+        """Whether the outputs of a row interact, so that the Hessian is one block."""
+        return self.loss.coupled
+
+    @property
+    def largest_sample(self) -> int:
+        """Number of rows that `subsample` may copy: all of small data, few of large ones."""
+        return self.n_samples if is_small(self.X) else int(LARGEST_SHARE * self.n_samples)
+
+    @property
     def coordinate_curvature(self) -> float:
         """Typical curvature along a coordinate: all standardised columns have the loss's."""
         return self._loss_curvature
@@ -324,6 +343,14 @@ class Objective:
             self._penalty.add_curvature(w, blocks)
         return blocks
 
+    def hessian_diagonal(self, w: FloatArray) -> FloatArray:
+        """Compute the diagonal of the smooth part's Hessian; for losses with separate outputs."""
+        self.passes += 1.0
+        diagonal: FloatArray = self._rows.reduce(self._hessian_diagonal, w)
+        if self.penalty.smooth:
+            self._penalty.add_diagonal(w, diagonal)
+        return diagonal
+
     def hess_vec(self, w: FloatArray, v: FloatArray) -> FloatArray:
         """Compute the product of the smooth part's Hessian with v."""
         self.passes += 1.0
@@ -349,6 +376,16 @@ class Objective:
             multipliers,
         )  # fmt: skip
 
+    def certified_gap(self, w: FloatArray, multipliers: FloatArray | None = None) -> float:
+        """Compute an upper bound of F(w) - min F, NaN if there is none; see `skgrad.certificates`.
+
+        Dual variables, one per row and output, are needed for losses with kinks only.
+        """
+        self.passes += 1.0
+        return certified_gap(
+            self._rows, self.model, self.loss, self.penalty, self.standardization, w, multipliers
+        )
+
     # -- other views of the same data ---------------------------------------------------------
 
     def batches(
@@ -371,6 +408,26 @@ class Objective:
     def share(self, batch: Batch | None) -> float:
         """Tell which fraction of the rows a batch holds."""
         return 1.0 if batch is None else batch.A.n_samples / self.n_samples
+
+    def subsample(self, n_samples: int) -> Objective:
+        """Estimate the objective by about n_samples of its rows, in the same coordinates.
+
+        Rows that stand out are sure to be among them; see `skgrad.sampling`.
+        """
+        X, batch = important_rows(self.X, self._rows.data, n_samples)
+        A = StandardizedMatrix.build(X, self.standardization, intercept=self.model.fit_intercept)
+        part = copy(self)
+        part.X, part.n_samples, part._rows = X, X.shape[0], RowSum.of(X, batch._replace(A=A))
+        return part
+
+    def hessian_roots(self, w: FloatArray) -> FloatArray:
+        """Compute Z with Z'Z the Hessian of each output's loss, (n_outputs, n_samples, size).
+
+        As large as the data, so for samples of them only; for losses that treat outputs separately.
+        """
+        data = self._rows.data
+        curvature = data.weigh(self.loss.curvature(data.y, self.model.forward(w, data.A)))
+        return np.sqrt(curvature.T)[:, :, None] * data.A.explicit().A
 
     def smoothed(self, width: float, multipliers: FloatArray) -> Objective:
         """Replace the loss by its Moreau envelope at shifted predictions (augmented Lagrangian)."""
@@ -410,6 +467,11 @@ class Objective:
             return self.model.hessian(block.A, None) * block.share
         curvature = self.loss.curvature(block.y, self.model.forward(w, block.A))
         return self.model.hessian(block.A, block.weigh(curvature))
+
+    def _hessian_diagonal(self, block: Batch, w: FloatArray) -> FloatArray:
+        curvature = self.loss.curvature(block.y, self.model.forward(w, block.A))
+        columns = block.weigh(curvature).T
+        return np.concatenate([block.A.weighted_squares(column) for column in columns])
 
     def _hess_vec(self, block: Batch, w: FloatArray, v: FloatArray) -> FloatArray:
         raw, direction = self.model.forward(w, block.A), self.model.forward(v, block.A)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from skgrad._threads import map_in_order
 from skgrad._typing import Array, FloatArray
 from skgrad.linalg import row_blocks
 from skgrad.models import StandardizedMatrix
+
+# Fewer blocks than this (8 MB) are not worth waking a thread up.
+THREADED_BLOCKS = 4
+# Groups of blocks that are summed on their own: enough for several threads to share evenly.
+GROUPS = 8
 
 
 class Batch(NamedTuple):
@@ -61,6 +68,8 @@ class RowSum:
         self.data, self.slices = data, slices
         self.n_samples = data.A.n_samples
         self.blocks = [data] if len(slices) == 1 else [data.take(rows) for rows in slices]
+        ends = [len(slices) * k // GROUPS for k in range(GROUPS + 1)]
+        self._groups = [self.blocks[i:j] for i, j in pairwise(ends) if j > i]
 
     @classmethod
     def of(cls, X: Any, data: Batch) -> RowSum:
@@ -74,16 +83,19 @@ class RowSum:
     def reduce(self, kernel: Callable[..., Any], *args: Any) -> Any:
         """Add up kernel(block, *args): numbers, arrays, or tuples of them.
 
+        Large data are walked by several threads. The blocks are added up in the same groups and
+        the groups in the same order whatever the number of threads, so the bits are the same too.
         Partial sums of float32 blocks add up in float64.
         """
-        total = kernel(self.blocks[0], *args)
         if len(self.blocks) == 1:
-            return total
-        is_tuple = isinstance(total, tuple)
-        totals = [_widen(part) for part in (total if is_tuple else (total,))]
-        for block in self.blocks[1:]:
-            parts = kernel(block, *args)
-            for k, part in enumerate(parts if is_tuple else (parts,)):
+            return kernel(self.blocks[0], *args)
+        if len(self.blocks) < THREADED_BLOCKS:
+            totals, is_tuple = _sum_blocks(self.blocks, kernel, args)
+            return tuple(totals) if is_tuple else totals[0]
+        groups = iter(map_in_order(lambda group: _sum_blocks(group, kernel, args), self._groups))
+        totals, is_tuple = next(groups)
+        for others, _ in groups:
+            for k, part in enumerate(others):
                 totals[k] += part
         return tuple(totals) if is_tuple else totals[0]
 
@@ -105,6 +117,20 @@ class RowSum:
             gathered = self.data.take(slice(start, stop) if order is None else order[start:stop])
             for first in range(0, stop - start, batch_size):
                 yield gathered.take(slice(first, min(first + batch_size, stop - start)))
+
+
+def _sum_blocks(
+    blocks: Sequence[Batch], kernel: Callable[..., Any], args: tuple[Any, ...]
+) -> tuple[list[Any], bool]:
+    """Add up the kernel's results, a list of its parts; tell also whether they were a tuple."""
+    first = kernel(blocks[0], *args)
+    is_tuple = isinstance(first, tuple)
+    totals = [_widen(part) for part in (first if is_tuple else (first,))]
+    for block in blocks[1:]:
+        parts = kernel(block, *args)
+        for k, part in enumerate(parts if is_tuple else (parts,)):
+            totals[k] += part
+    return totals, is_tuple
 
 
 def _widen(part: Any) -> Any:

@@ -17,4 +17,5 @@ def blocks(request, monkeypatch):
     """Run a test with the data in one piece, and cut into blocks of a few rows."""
     if request.param == "blocks":
         monkeypatch.setattr(linalg, "BLOCK_BYTES", 600)
+        monkeypatch.setattr(linalg, "SPARSE_BLOCK_BYTES", 600)
     return request.param

@@ -22,19 +22,21 @@ CHECKOUT = Path(__file__).parents[1]
 FLOORS = {
     "_typing": -1,  # names of types, used everywhere
     "_parameters": -1,  # hyper-parameters, likewise
-    "linalg": 0,
     "_kernels": 0,
+    "_threads": 0,
+    "linalg": 0.5,
     "losses": 1,
     "penalties": 1,
     "schedules": 1,
     "models": 1,
-    "_threads": 0,
     "rows": 1.25,  # the parts of the objective, in the order in which it is built from them
     "hinges": 1.5,
+    "sampling": 1.5,
     "coordinate_penalty": 1.5,
     "coordinates": 1.5,
     "gaps": 1.5,
     "row_epochs": 1.5,
+    "certificates": 1.5,
     "objective": 2,
     "distributed": 2,
     "solvers": 3,

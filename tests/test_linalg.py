@@ -135,5 +135,6 @@ def test_density_counts_stored_entries(rng, monkeypatch):
     X = sparse_rows(100, 10, rng, density=0.1)
     assert linalg.density(X) == 1.0  # small: it becomes an array
     monkeypatch.setattr(linalg, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(linalg, "SPARSE_BLOCK_BYTES", 100)
     assert linalg.density(X) == pytest.approx(0.1)
     assert linalg.density(X.toarray()) == 1.0

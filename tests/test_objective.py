@@ -350,6 +350,7 @@ def test_blocks_change_no_value(loss_name, rng, monkeypatch):
     results = []
     for n_bytes in [1 << 20, 2000, 300]:
         monkeypatch.setattr(linalg, "BLOCK_BYTES", n_bytes)
+        monkeypatch.setattr(linalg, "SPARSE_BLOCK_BYTES", n_bytes)
         objective = make_objective(make_loss(loss_name), L2(0.1), Variant(weights="rows"))
         w = 0.1 * np.cos(np.arange(objective.n_params))
         value, gradient = objective.value_and_gradient(w)

@@ -16,9 +16,9 @@ FAST_MATH = {"reassoc", "contract", "nsz", "arcp"}
 
 def compiled(function: Loop) -> Loop:
     """Compile a loop without the interpreter's lock, and keep the machine code on disk."""
-    options = {"nogil": True, "fastmath": FAST_MATH, "error_model": "numpy"}
+    options: dict[str, Any] = {"nogil": True, "fastmath": FAST_MATH, "error_model": "numpy"}
     try:
         return njit(cache=True, **options)(function)
     except RuntimeError:
-        # Neither the package's folder nor the user's cache can be written: compile in every process.
+        # No folder for machine code can be written: compile in every process.
         return njit(**options)(function)

@@ -16,6 +16,9 @@ from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.linear_model._stream import StreamingEstimator
 
+# Rows that are looked at first for labels.
+LABEL_ROWS = 2000
+
 
 class LinearClassifier(LinearClassifierMixin, StreamingEstimator):
     """Base of the linear classifiers."""
@@ -25,6 +28,8 @@ class LinearClassifier(LinearClassifierMixin, StreamingEstimator):
         "C": [Interval(Real, 0, None, closed="right")],
         "class_weight": [StrOptions({"balanced"}), dict, None],
     }
+
+    classes_: Array
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
@@ -81,14 +86,15 @@ class LinearClassifier(LinearClassifierMixin, StreamingEstimator):
     ) -> tuple[Matrix, IntArray, FloatArray | None, FloatArray | None]:
         """Validate data; return X, integer codes of y, and the weights of rows and of classes."""
         X, y, weight = self._validate(X, y, sample_weight, first=first)
-        if y.dtype.kind in "fO":  # integers, booleans and strings are always labels
-            check_classification_targets(y)
         codes: IntArray
         if first and classes is None:
-            self.classes_, codes = np.unique(y, return_inverse=True)
+            found, codes = encode_labels(y)
         else:
-            self.classes_ = unique_labels(classes) if first else self.classes_
-            codes = self._codes(y)
+            found = unique_labels(classes) if first else self.classes_
+            codes = self._codes(found, y)
+        if found.dtype.kind in "fO":  # integers, booleans and strings are always labels
+            check_classification_targets(found)
+        self.classes_ = found
         if len(self.classes_) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs samples of at least 2 classes in y, but there is "
@@ -101,12 +107,32 @@ class LinearClassifier(LinearClassifierMixin, StreamingEstimator):
             )
         return X, codes, weight, class_weight
 
-    def _codes(self, y: Array) -> IntArray:
-        codes = np.searchsorted(self.classes_, y)
-        known = self.classes_.take(codes, mode="clip") == y
+    def _codes(self, classes: Array, y: Array) -> IntArray:
+        codes, known = look_up(classes, y)
         if not known.all():
             raise ValueError(
                 f"y contains {y[~known][0]!r}, which is not among the classes of the first call: "
-                f"{self.classes_!r}"
+                f"{classes!r}"
             )
         return codes
+
+
+def encode_labels(y: Array) -> tuple[Array, IntArray]:
+    """Find the distinct labels, sorted, and the position of each sample's label among them.
+
+    `numpy.unique` sorts all of y, which for many rows takes longer than a pass over X. Some rows
+    nearly always show all labels; if not, it does sort.
+    """
+    if len(y) > 4 * LABEL_ROWS:
+        classes = np.unique(y[:: len(y) // LABEL_ROWS])
+        codes, known = look_up(classes, y)
+        if known.all():
+            return classes, codes
+    classes, codes = np.unique(y, return_inverse=True)
+    return classes, codes
+
+
+def look_up(classes: Array, y: Array) -> tuple[IntArray, Array]:
+    """Compute the position of each label in sorted classes, and whether it is there."""
+    codes = np.searchsorted(classes, y)
+    return codes, classes.take(codes, mode="clip") == y

@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 
 from skgrad._typing import FloatArray, Matrix
-from skgrad.linalg import gram, is_small, matmul, rmatmul, squared_row_norms, take_rows, to_array
+from skgrad.linalg import (
+    gram,
+    is_compiled,
+    is_small,
+    matmul,
+    rmatmul,
+    squared_row_norms,
+    take_rows,
+    to_array,
+    weighted_squares,
+)
 from skgrad.models.standardization import Standardization
 
 
@@ -29,7 +39,7 @@ class StandardizedMatrix(ABC):
         """Choose the representation by size."""
         if is_small(X):
             return Explicit.build(X, standardization, intercept=intercept)
-        return Implicit(X, standardization, intercept=intercept)
+        return Implicit(X, standardization, intercept=intercept, compiled=is_compiled(X))
 
     @abstractmethod
     def matmul(self, rows: FloatArray) -> FloatArray:
@@ -44,8 +54,16 @@ class StandardizedMatrix(ABC):
         """Compute A' diag(weights) A."""
 
     @abstractmethod
+    def weighted_squares(self, weights: FloatArray) -> FloatArray:
+        """Compute the diagonal of `gram`; without a rotation."""
+
+    @abstractmethod
     def squared_row_norms(self) -> FloatArray:
         """Compute the squared norm of each row."""
+
+    @abstractmethod
+    def explicit(self) -> Explicit:
+        """Hold A itself; for few rows."""
 
     @abstractmethod
     def take(self, rows: Any) -> StandardizedMatrix:
@@ -66,9 +84,7 @@ class Explicit(StandardizedMatrix):
         self.A, self.n_samples, self.dtype = A, len(A), A.dtype
 
     @classmethod
-    def build(
-        cls, X: Matrix, standardization: Standardization, *, intercept: bool
-    ) -> StandardizedMatrix:
+    def build(cls, X: Matrix, standardization: Standardization, *, intercept: bool) -> Explicit:
         """Centre and scale a copy of X."""
         n_samples, n_features = X.shape
         A = np.empty((n_samples, n_features + intercept), dtype=X.dtype)
@@ -94,8 +110,14 @@ class Explicit(StandardizedMatrix):
             return super().grams(weights)
         return (self.A.T * weights.T[:, None, :]) @ self.A
 
+    def weighted_squares(self, weights: FloatArray) -> FloatArray:
+        return weights @ np.square(self.A)
+
     def squared_row_norms(self) -> FloatArray:
         return np.einsum("ij,ij->i", self.A, self.A)
+
+    def explicit(self) -> Explicit:
+        return self
 
     def take(self, rows: Any) -> Explicit:
         return Explicit(self.A[rows] if isinstance(rows, slice) else self.A.take(rows, axis=0))
@@ -104,20 +126,22 @@ class Explicit(StandardizedMatrix):
 class Implicit(StandardizedMatrix):
     """A as a product of X with the change of variables."""
 
-    def __init__(self, X: Matrix, standardization: Standardization, *, intercept: bool) -> None:
+    def __init__(
+        self, X: Matrix, standardization: Standardization, *, intercept: bool, compiled: bool
+    ) -> None:
         self.X, self.standardization, self.intercept = X, standardization, intercept
-        self.n_samples, self.dtype = X.shape[0], X.dtype
+        self.n_samples, self.dtype, self.compiled = X.shape[0], X.dtype, compiled
 
     def matmul(self, rows: FloatArray) -> FloatArray:
         user = self.standardization.to_user(rows)
         p = self.X.shape[1]
-        raw = matmul(self.X, user[:, :p])
+        raw = matmul(self.X, user[:, :p], compiled=self.compiled)
         if self.intercept:
             raw += user[:, p]
         return raw
 
     def rmatmul(self, R: FloatArray) -> FloatArray:
-        product = rmatmul(self.X, R)
+        product = rmatmul(self.X, R, compiled=self.compiled)
         if not self.intercept:
             return self.standardization.pull(product)
         totals = R.sum(axis=0)[:, None]
@@ -135,18 +159,25 @@ class Implicit(StandardizedMatrix):
             block[p, :] = block[:, p] = border[0]
         return block
 
+    def weighted_squares(self, weights: FloatArray) -> FloatArray:
+        squares = weighted_squares(self.X, weights, self.standardization.center)
+        squares = squares * self.standardization.scale**2
+        return np.append(squares, weights.sum()) if self.intercept else squares
+
     def squared_row_norms(self) -> FloatArray:
         if self.standardization.rotation is not None:
             chunks = [slice(k, k + 1000) for k in range(0, self.n_samples, 1000)]
-            return np.concatenate([self.take(rows).dense_row_norms() for rows in chunks])
+            return np.concatenate(
+                [self.take(rows).explicit().squared_row_norms() for rows in chunks]
+            )
         center, scale = self.standardization.center, self.standardization.scale
         return squared_row_norms(self.X, center, scale) + self.intercept
 
-    def dense_row_norms(self) -> FloatArray:
-        """Compute `squared_row_norms` through the rows as an array."""
-        explicit = Explicit.build(self.X, self.standardization, intercept=self.intercept)
-        return explicit.squared_row_norms()
+    def explicit(self) -> Explicit:
+        return Explicit.build(self.X, self.standardization, intercept=self.intercept)
 
     def take(self, rows: Any) -> Implicit:
-        X = take_rows(self.X, rows)
-        return Implicit(X, self.standardization, intercept=self.intercept)
+        return Implicit(
+            take_rows(self.X, rows), self.standardization,
+            intercept=self.intercept, compiled=self.compiled,
+        )  # fmt: skip

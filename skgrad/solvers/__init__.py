@@ -24,6 +24,7 @@ from skgrad.solvers.proximal_gradient import ProximalGradient
 from skgrad.solvers.proximal_newton import ProximalNewton
 from skgrad.solvers.rmsprop import RMSProp
 from skgrad.solvers.sgd import SGD
+from skgrad.solvers.subsampled_newton import SubsampledNewton
 
 __all__ = [
     "LBFGS",
@@ -46,6 +47,7 @@ __all__ = [
     "State",
     "Status",
     "StochasticSolver",
+    "SubsampledNewton",
     "choose_solver",
     "get_solver",
 ]
@@ -63,6 +65,7 @@ SOLVERS: dict[str, type[Solver]] = {
         Adam,
         LBFGS,
         Newton,
+        SubsampledNewton,
         ProximalGradient,
         ProximalNewton,
         InteriorPoint,

@@ -8,6 +8,7 @@ from skgrad.solvers.lbfgs import LBFGS
 from skgrad.solvers.newton import Newton
 from skgrad.solvers.proximal_gradient import ProximalGradient
 from skgrad.solvers.proximal_newton import ProximalNewton
+from skgrad.solvers.subsampled_newton import LARGEST_FACTOR, SubsampledNewton
 
 # A Newton iteration costs n * block^2 multiplications at the speed of matrix products, a pass of
 # L-BFGS n * block * density at the speed of memory, and there are some ten times as many of them.
@@ -17,14 +18,36 @@ LARGEST_NEWTON_BLOCK = 300
 SPARSE_SLOWDOWN = 3.0
 
 
+# From here on a pass over the data costs more than what a sample needs in the interpreter.
+LARGE = 1_000_000
+# Rows per parameter from which a sample that may be copied determines a Hessian.
+ROWS_FOR_SAMPLE = 60
+
+
 def newton_pays(objective: Objective) -> bool:
     """Estimate whether few iterations with a factorised matrix beat many passes over the data."""
     speed = min(1.0, SPARSE_SLOWDOWN * objective.density)
     return objective.block_size <= LARGEST_NEWTON_BLOCK * speed
 
 
+def sample_pays(objective: Objective) -> bool:
+    """Tell whether a sample of the rows says enough of the Hessian, and the data are large.
+
+    Either there are many rows per parameter, or the outputs are separate: then the dominant
+    directions of a small sample serve, or for sparse data the diagonal.
+    """
+    n, size, density = objective.n_samples, objective.block_size, objective.density
+    if n * objective.row_length * density < LARGE:
+        return False
+    if n >= ROWS_FOR_SAMPLE * size and size <= LARGEST_FACTOR:
+        return True
+    return not objective.coupled and size > LARGEST_NEWTON_BLOCK
+
+
 def choose_for_smooth_loss(objective: Objective) -> Solver:
     """Pick a method of Newton's family where it pays, else one that needs gradients only."""
     if Capability.SMOOTH_PENALTY not in objective.offers:
         return ProximalNewton() if newton_pays(objective) else ProximalGradient()
+    if sample_pays(objective):
+        return SubsampledNewton()
     return Newton() if newton_pays(objective) else LBFGS()

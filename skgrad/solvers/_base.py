@@ -177,6 +177,13 @@ class Solver(Parameterized, ABC):
         """Complete the last iterate and its state; by default they are exact already."""
         return w, state
 
+    def multipliers(self, objective: Objective, state: Any) -> FloatArray | None:
+        """Return dual variables that belong to the last iterate, if the solver has any.
+
+        For losses with kinks: a subgradient there says nothing about the distance to the minimum.
+        """
+        return None
+
     @final
     def check(self, objective: Objective) -> None:
         """Raise if a hyper-parameter is invalid or the objective lacks what the solver needs."""

@@ -138,6 +138,23 @@ def strong_wolfe(
     return low if low.step > 0 else None
 
 
+def exact(evaluate: Evaluate, start: Trial) -> Trial | None:
+    """Find the minimum of a quadratic on the line.
+
+    Its gradient is linear along a line, so a single evaluation gives it everywhere.
+    """
+    end = evaluate(1.0)
+    curvature = end.slope - start.slope
+    if not curvature > 0.0 or not start.slope < 0.0:
+        return None
+    step = -start.slope / curvature
+    return Trial(
+        step, start.value + 0.5 * step * start.slope, 0.0,
+        start.gradient + step * (end.gradient - start.gradient),
+        start.w + step * (end.w - start.w),
+    )  # fmt: skip
+
+
 def _interpolate(low: Trial, high: Trial) -> float:
     """Minimise the cubic through two values and slopes, away from the ends of the bracket."""
     left, width = min(low.step, high.step), abs(high.step - low.step)

@@ -129,6 +129,10 @@ class AugmentedLagrangian(Solver):
             status=Status.STALLED if n_bad >= 2 * run.n_iter_no_change else None,
         )  # fmt: skip
 
+    def multipliers(self, objective: Objective, state: MultiplierState) -> FloatArray | None:
+        """Return the multipliers themselves."""
+        return state.multipliers
+
 
 def _narrowest(objective: Objective) -> float:
     """Relative width below which a multiplier, a difference divided by the width, is rounding."""

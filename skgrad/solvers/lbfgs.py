@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -11,7 +12,7 @@ from sklearn.utils._param_validation import Interval
 
 from skgrad._typing import FloatArray
 from skgrad.objective import Capability, Objective
-from skgrad.solvers._base import Run, Solver, State, Status, first_order_gap
+from skgrad.solvers._base import Run, Solver, State, Status, first_order_gap, norm
 from skgrad.solvers._line_search import Trial, along, strong_wolfe
 
 # Curvatures along this many recent steps estimate the least curvature of the objective.
@@ -74,8 +75,8 @@ class LBFGS(Solver):
     def init(self, objective: Objective, w: FloatArray, run: Run) -> LBFGSState:
         """Evaluate the start."""
         value, gradient = objective.value_and_gradient(w)
-        norm = float(np.linalg.norm(gradient))
-        return LBFGSState(value, norm, gap=objective.gradient_gap(w, gradient), gradient=gradient)
+        gap = objective.gradient_gap(w, gradient)
+        return LBFGSState(value, norm(gradient), gap=gap, gradient=gradient)
 
     def step(
         self, objective: Objective, w: FloatArray, state: LBFGSState, run: Run
@@ -110,33 +111,50 @@ class LBFGS(Solver):
         pairs: tuple[Pair, ...],
     ) -> LBFGSState:  # fmt: skip
         assert state.gradient is not None
-        s, y = trial.w - w, trial.gradient - state.gradient
-        product = float(s @ y)
-        eps = float(np.finfo(y.dtype).eps)
-        # The Wolfe conditions make s'y positive; skip a pair whose sign is rounding.
-        if product > eps * float(np.linalg.norm(s)) * float(np.linalg.norm(y)):
-            pairs = (*pairs, (s, y, product))[-self.memory :]
+        s = trial.w - w
+        pair = curvature_pair(Trial(0.0, state.value, 0.0, state.gradient, w), trial)
+        pairs = pairs if pair is None else (*pairs, pair)[-self.memory :]
+        product = float(s @ (trial.gradient - state.gradient)) if pair is None else pair[2]
         curvatures = (*state.curvatures, product / float(s @ s))[-CURVATURE_MEMORY:]
-        norm = float(np.linalg.norm(trial.gradient))
+        gradient_norm = norm(trial.gradient)
         gap = first_order_gap(objective, trial.w, trial.gradient, curvatures)
         return LBFGSState(
-            trial.value, norm, trial.step, gap, gradient=trial.gradient, pairs=pairs,
+            trial.value, gradient_norm, trial.step, gap, gradient=trial.gradient, pairs=pairs,
             curvatures=curvatures,
         )  # fmt: skip
 
 
-def inverse_hessian_product(pairs: tuple[Pair, ...], gradient: FloatArray) -> FloatArray:
-    """Multiply by the quasi-Newton inverse Hessian with the two-loop recursion (algorithm 7.4)."""
-    if not pairs:
-        return gradient.copy()
+def curvature_pair(start: Trial, end: Trial) -> Pair | None:
+    """Build a pair from the ends of a step; None if the sign of the curvature is rounding."""
+    s, y = end.w - start.w, end.gradient - start.gradient
+    product = float(s @ y)
+    # The Wolfe conditions make s'y positive.
+    smallest = float(np.finfo(y.dtype).eps) * norm(s) * norm(y)
+    return (s, y, product) if product > smallest else None
+
+
+def inverse_hessian_product(
+    pairs: tuple[Pair, ...],
+    gradient: FloatArray,
+    *,
+    initial: Callable[[FloatArray], FloatArray] | None = None,
+) -> FloatArray:
+    """Multiply by the quasi-Newton inverse Hessian with the two-loop recursion (algorithm 7.4).
+
+    ``initial`` multiplies by the inverse that the pairs correct; by default it is the identity
+    times the curvature of the last pair.
+    """
     q = gradient.copy()
     coefficients = []
     for s, y, product in reversed(pairs):
         a = float(s @ q) / product
         coefficients.append(a)
         q -= a * y
-    _, y, product = pairs[-1]
-    q *= product / float(y @ y)
+    if initial is not None:
+        q = initial(q)
+    elif pairs:
+        _, y, product = pairs[-1]
+        q *= product / float(y @ y)
     for (s, y, product), a in zip(pairs, reversed(coefficients), strict=True):
         q += (a - float(y @ q) / product) * s
     return q

@@ -12,6 +12,8 @@ from tolerances import SUBOPTIMALITY
 from skgrad import LinearRegression, LinearSVC, LinearSVR, LogisticRegression
 from skgrad.losses import LOSSES
 
+# Of a sum of losses over the rows.
+ROUNDING = 1e-13
 LIMIT = SUBOPTIMALITY["float64", "first"]
 
 
@@ -53,6 +55,8 @@ def assert_best(estimator, X, y):
     for coef, intercept in better_answers(estimator, X, y):
         best = min(best, objective_value(estimator, X, y, coef, intercept))
     assert reached - best <= LIMIT * abs(best)
+    if estimator.gap_is_certified_:
+        assert reached - best <= estimator.optimality_gap_ * abs(reached) + ROUNDING * abs(best)
 
 
 def better_answers(estimator, X, y):

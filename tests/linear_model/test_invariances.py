@@ -165,6 +165,7 @@ def test_sparse_blocks_are_dense(estimator, rng, monkeypatch):
     X[rng.random(X.shape) < 0.5] = 0.0
     one = fit(estimator, X, y)
     monkeypatch.setattr(linalg, "BLOCK_BYTES", 500)
+    monkeypatch.setattr(linalg, "SPARSE_BLOCK_BYTES", 500)
     assert_same(one, fit(estimator, sparse.csr_array(X), y))
     assert_same(one, fit(estimator, X, y))
 

@@ -1,0 +1,117 @@
+"""Proofs of how far a point is from the minimum."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from skgrad._typing import Array, FloatArray
+from skgrad.losses import Loss
+from skgrad.models import LinearModel, Standardization
+from skgrad.penalties import NoPenalty, Penalty
+from skgrad.rows import Batch, RowSum
+
+# Newton's iterations for the intercepts alone: they start close to the minimum.
+MAX_ITERATIONS = 10
+# Rounding errors that primal and dual value may have, in units of the objective.
+ROUNDING = 4.0
+
+
+def certified_gap(
+    rows: RowSum, model: LinearModel, loss: Loss, penalty: Penalty, scaling: Standardization,
+    w: FloatArray, multipliers: FloatArray | None = None,
+) -> float:  # fmt: skip
+    r"""Compute an upper bound of F(w) - min F: the duality gap with feasible dual variables.
+
+    .. math:: F(w) + \frac{1}{S} \sum_i s_i loss_i^*(\theta_i) + penalty^*(-X'(s \theta) / S),
+              \qquad \sum_i s_i \theta_i = 0
+
+    The constraint belongs to the intercept, which no penalty holds. Without it any :math:`\theta`
+    in the domain of the conjugates gives a bound. By default :math:`\theta` are the loss's
+    derivatives after the intercepts alone have been minimised over, so that the constraint holds
+    to rounding; what is left is taken off the dual variables of one sign. The penalty's
+    conjugate is made finite by shrinking all of them.
+
+    Parameters
+    ----------
+    rows : RowSum
+        The data.
+    model, loss, penalty, scaling
+        The parts of the objective.
+    w : array of shape (n_params,)
+        The point.
+    multipliers : array of shape (n_samples, n_outputs), optional
+        Dual variables, for losses with kinks.
+
+    Returns
+    -------
+    float
+        The bound; NaN without a penalty, for which there is none.
+    """
+    if isinstance(penalty, NoPenalty):
+        return math.nan
+    data = rows.data
+    raw = model.forward(w, data.A)
+    primal = data.sum(loss.value(data.y, raw)) + penalty.value(scaling.coef_to_user(model.coef(w)))
+    if multipliers is None:
+        if model.fit_intercept and loss.smooth:
+            raw = _with_best_intercepts(data, loss, raw)
+        multipliers = loss.gradient(data.y, raw)
+    theta = loss.clip_dual(data.y, multipliers)
+    if model.fit_intercept and not loss.coupled:
+        theta = _balanced(data, theta)
+    pulled = model.backward(data.A, data.weigh(theta))
+    dual = -scaling.push(model.coef(pulled))
+    shrink = penalty.dual_scaling(dual)
+    conjugate = data.sum(loss.conjugate(data.y, shrink * theta))
+    gap = primal + conjugate + penalty.conjugate(shrink * dual)
+    return max(gap, 0.0) + ROUNDING * float(np.finfo(w.dtype).eps) * abs(primal)
+
+
+def _with_best_intercepts(data: Batch, loss: Loss, raw: FloatArray) -> FloatArray:
+    """Shift raw predictions, alike in all rows, to the minimum of the loss: no pass over X."""
+    raw = raw.astype(np.float64)
+    y = data.y.astype(np.float64) if data.y.dtype.kind == "f" else data.y
+    for _ in range(MAX_ITERATIONS):
+        slope = _total(data, loss.gradient(y, raw))
+        if np.abs(slope).max() <= np.finfo(np.float64).eps:
+            break
+        raw -= _newton_step(slope, _total_curvature(data, loss, y, raw))
+    return raw
+
+
+def _total(data: Batch, terms: FloatArray) -> FloatArray:
+    total: FloatArray = data.weigh(terms).sum(axis=0, dtype=np.float64)
+    return total
+
+
+def _total_curvature(data: Batch, loss: Loss, y: Array, raw: FloatArray) -> FloatArray:
+    """Sum the curvature over the rows, as a matrix."""
+    if not loss.coupled:
+        return np.diag(_total(data, loss.curvature(y, raw)))
+    identity = np.eye(raw.shape[1])
+    columns = [
+        _total(data, loss.curvature_product(y, raw, np.broadcast_to(unit, raw.shape)))
+        for unit in identity
+    ]
+    return np.stack(columns, axis=1)
+
+
+def _newton_step(slope: FloatArray, curvature: FloatArray) -> FloatArray:
+    # A shift common to all classes has neither slope nor curvature.
+    step: FloatArray = np.linalg.lstsq(curvature, slope)[0]
+    return step
+
+
+def _balanced(data: Batch, theta: FloatArray) -> FloatArray:
+    """Shrink the dual variables of one sign, output by output, until the weighted sum is zero."""
+    weighted = data.weigh(theta)
+    above = np.maximum(weighted, 0.0).sum(axis=0, dtype=np.float64)
+    below = -np.minimum(weighted, 0.0).sum(axis=0, dtype=np.float64)
+    less = np.minimum(above, below)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shrink_above = np.where(above > 0, less / above, 1.0)
+        shrink_below = np.where(below > 0, less / below, 1.0)
+    shrunk: FloatArray = theta * np.where(theta > 0, shrink_above, shrink_below)
+    return shrunk
