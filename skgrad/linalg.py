@@ -7,6 +7,7 @@ that a product with X and the product with its transpose that follows read memor
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -300,7 +301,7 @@ def squared_row_norms(X: Matrix, center: FloatArray, scale: FloatArray) -> Float
     return np.maximum(norms, 0.0)
 
 
-def nonzero_sizes(X: Matrix) -> FloatArray:
+def nonzero_sizes(X: Any) -> FloatArray:
     """Estimate the root mean square of the non-zeros of common columns of a CSR matrix."""
     step = max(1, X.nnz // SIZED_NONZEROS)
     columns, squares = X.indices[::step], np.square(X.data[::step], dtype=np.float64)

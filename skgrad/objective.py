@@ -211,16 +211,22 @@ class Objective:
 
     def smoothness(self) -> Smoothness:
         """Bound the curvature of the whole objective and of single rows, for automatic steps."""
+        eigenvalue = largest_eigenvalue(self._rows.data, self.model.row_length)
+        mean = self._loss_curvature * eigenvalue + self._penalty_curvature()
+        return Smoothness(mean, max(mean, self.row_smoothness()))
+
+    def row_smoothness(self) -> float:
+        """Bound the curvature of single rows; no less than that of the whole objective."""
         data = self._rows.data
         weight = data.row_weights()
         share = 1.0 if weight is None else weight * self.n_samples
-        penalty = 0.0
-        if self.penalty.smooth:
-            penalty = self.penalty.strong_convexity * self.standardization.largest_gain() ** 2
-        eigenvalue = largest_eigenvalue(data, self.model.row_length)
-        mean = self._loss_curvature * eigenvalue + penalty
-        row = self._loss_curvature * float(np.max(data.A.squared_row_norms() * share)) + penalty
-        return Smoothness(mean, max(mean, row))
+        largest = float(np.max(data.A.squared_row_norms() * share))
+        return self._loss_curvature * largest + self._penalty_curvature()
+
+    def _penalty_curvature(self) -> float:
+        if not self.penalty.smooth:
+            return 0.0
+        return self.penalty.strong_convexity * self.standardization.largest_gain() ** 2
 
     # -- coordinates ------------------------------------------------------------------------------
 
@@ -394,9 +400,7 @@ class Objective:
         """Yield every row once, in batches that `value_and_gradient` takes."""
         return self._rows.batches(batch_size, rng, shuffle=shuffle)
 
-    def row_epoch(
-        self, walk: Walk, plan: Plan, update: CompiledUpdate, order: IntArray
-    ) -> Walk:
+    def row_epoch(self, walk: Walk, plan: Plan, update: CompiledUpdate, order: IntArray) -> Walk:
         """Make one update per batch of rows, in this order; needs `Capability.ROW_EPOCHS`."""
         assert self.loss.formula is not None
         self.passes += 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from skgrad._kernels.arguments import (
     Shrinkage,
 )
 from skgrad._kernels.formulas import CompiledLoss, CompiledUpdate
-from skgrad._typing import FloatArray, IntArray, Matrix
+from skgrad._typing import FloatArray, IntArray
 from skgrad.models import LinearModel, Standardization
 from skgrad.penalties import Penalty
 from skgrad.rows import Batch
@@ -67,7 +67,7 @@ class Walk:
 
 
 def compiled_epoch(
-    walk: Walk, plan: Plan, update: CompiledUpdate, order: IntArray, X: Matrix, data: Batch,
+    walk: Walk, plan: Plan, update: CompiledUpdate, order: IntArray, X: Any, data: Batch,
     loss: CompiledLoss, model: LinearModel, penalty: Penalty, scaling: Standardization,
 ) -> Walk:  # fmt: skip
     """Visit the rows in this order, one update per batch."""
@@ -88,7 +88,7 @@ def compiled_epoch(
 
 
 def _walk_non_zeros(
-    walk: Walk, X: Matrix, losses: Losses, shrinkage: Shrinkage, batches: Batches,
+    walk: Walk, X: Any, losses: Losses, shrinkage: Shrinkage, batches: Batches,
     model: LinearModel, scaling: Standardization,
 ) -> Walk:  # fmt: skip
     from skgrad._kernels.lazy_epochs import lazy_epoch
@@ -98,7 +98,7 @@ def _walk_non_zeros(
     intercept = model.intercept(walk.iterate).copy()
     paid = np.zeros(0 if shrinkage.smooth else len(coef))
     loss = lazy_epoch(
-        X.data, X.indices, X.indptr, tuple(losses), scale, tuple(shrinkage), tuple(batches), coef,
+        X.data, X.indices, X.indptr, plain(losses), scale, plain(shrinkage), plain(batches), coef,
         intercept, paid, np.empty((batches.size, len(w)), w.dtype), np.empty(len(w)),
     )  # fmt: skip
     moved = model.pack(coef.T / scale, intercept)
@@ -109,7 +109,7 @@ def _walk_non_zeros(
 
 
 def _walk(
-    walk: Walk, plan: Plan, update: CompiledUpdate, X: Matrix, losses: Losses,
+    walk: Walk, plan: Plan, update: CompiledUpdate, X: Any, losses: Losses,
     shrinkage: Shrinkage, batches: Batches, model: LinearModel, scaling: Standardization,
 ) -> Walk:  # fmt: skip
     from skgrad._kernels.row_epochs import row_epoch
@@ -118,17 +118,18 @@ def _walk(
     moments = np.empty((0, *w.shape), dtype=w.dtype)
     if walk.moments:
         moments = np.stack([model.rows(moment) for moment in walk.moments])
-    is_dense, rotation = isinstance(X, np.ndarray), scaling.rotation
+    is_dense = isinstance(X, np.ndarray)
+    rotation = np.empty((0, 0), dtype=w.dtype) if scaling.rotation is None else scaling.rotation
     scratch = _scratch(plan, model, shrinkage, scaling, is_dense=is_dense)
-    arrays = (X, None, None) if is_dense else (X.data, X.indices, X.indptr)
+    data, indices, indptr = (X, None, None) if is_dense else (X.data, X.indices, X.indptr)
     coordinates = Coordinates(
-        scaling.center, scaling.scale, scaling.inverse_scale,
-        np.empty((0, 0), dtype=w.dtype) if rotation is None else rotation,
+        scaling.center, scaling.scale, scaling.inverse_scale, np.ascontiguousarray(rotation),
+        np.ascontiguousarray(rotation.T),
     )  # fmt: skip
     loss = row_epoch(
-        *arrays, tuple(losses), tuple(coordinates), tuple(shrinkage), tuple(batches),
+        data, indices, indptr, plain(losses), plain(coordinates), plain(shrinkage), plain(batches),
         (plan.largest_norm, plan.largest_entry, plan.averaging), int(update.formula),
-        np.array(update.parameters, dtype=np.float64), w, average, moments, tuple(scratch),
+        np.array(update.parameters, dtype=np.float64), w, average, moments, plain(scratch),
     )  # fmt: skip
     moved = tuple(moment.ravel() for moment in moments)
     return Walk(w.ravel(), average.ravel(), moved, walk.t, loss, scratch.mean_gradient.ravel())
@@ -149,14 +150,17 @@ def _scratch(
     )  # fmt: skip
 
 
+def plain(arguments: tuple[Any, ...]) -> Any:
+    """Forget the names of arguments; see `skgrad._kernels.arguments`."""
+    return tuple(arguments)
+
+
 def n_batches(batches: Batches) -> int:
     """Count the batches of an epoch."""
     return -(-len(batches.order) // batches.size)
 
 
-def walks_non_zeros(
-    X: Matrix, plan: Plan, update: CompiledUpdate, scaling: Standardization
-) -> bool:
+def walks_non_zeros(X: Any, plan: Plan, update: CompiledUpdate, scaling: Standardization) -> bool:
     """Tell whether an update can leave alone what its rows hold zeros for.
 
     A centre makes every row dense, unequal scales make an L2 penalty shrink each coefficient by

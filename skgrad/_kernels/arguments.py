@@ -22,12 +22,16 @@ class Losses(NamedTuple):
 
 
 class Coordinates(NamedTuple):
-    """The change of variables of `Standardization`; a rotation of shape (0, 0) is none."""
+    """The change of variables of `Standardization`, with the rotation's transpose.
+
+    A rotation of shape (0, 0) is none.
+    """
 
     center: FloatArray
     scale: FloatArray
     inverse_scale: FloatArray
     rotation: FloatArray
+    transposed: FloatArray
 
 
 class Shrinkage(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from skgrad._kernels._compile import compiled
 from skgrad._kernels.arguments import Batches, Losses, Shrinkage
 from skgrad._kernels.losses import weighted_slopes
@@ -30,7 +32,8 @@ def lazy_epoch(
     formula, parameter, y, weight, share = losses
     l1, l2, nonnegative, smooth = penalty
     order, size, rates, every, _ = batches
-    K, real, fit_intercept = coef.shape[1], coef.dtype.type, len(intercept) > 0
+    K, fit_intercept = coef.shape[1], len(intercept) > 0
+    real: Any = coef.dtype.type
     due, factor, loss, segment, left = 0.0, 1.0, 0.0, -1, 0
     for first in range(0, len(order), size):
         last = min(first + size, len(order))
@@ -78,7 +81,7 @@ def lazy_epoch(
 @compiled
 def pay(coef: FloatArray, paid: FloatArray, j: int, due: float, nonnegative: bool) -> None:
     """Apply the soft thresholds that one feature's coefficients have not had yet."""
-    real = coef.dtype.type
+    real: Any = coef.dtype.type
     threshold = real(due - paid[j])
     paid[j] = due
     for c in range(coef.shape[1]):

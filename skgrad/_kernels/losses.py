@@ -24,8 +24,9 @@ def value_and_slope(formula: int, parameter: float, y: float, z: float) -> tuple
     if formula == LOGISTIC:
         decay = math.exp(-abs(z))
         probability = (1.0 if z >= 0.0 else decay) / (1.0 + decay)
+        # Not log1p: of the mean over many rows, a tiny loss needs no digits of its own.
         return (max(z, 0.0) - y * z) + math.log(1.0 + decay), probability - y
-    if formula == HINGE or formula == SQUARED_HINGE:
+    if formula in (HINGE, SQUARED_HINGE):
         shortfall = 1.0 - y * z
         if shortfall <= 0.0:
             return 0.0, 0.0
@@ -41,7 +42,7 @@ def value_and_slope(formula: int, parameter: float, y: float, z: float) -> tuple
         if residual > 0.0:
             return (1.0 - parameter) * residual, 1.0 - parameter
         return -parameter * residual, -parameter if residual < 0.0 else 0.0
-    if formula == EPSILON_INSENSITIVE or formula == SQUARED_EPSILON_INSENSITIVE:
+    if formula in (EPSILON_INSENSITIVE, SQUARED_EPSILON_INSENSITIVE):
         excess = abs(residual) - parameter
         if excess <= 0.0:
             return 0.0, 0.0

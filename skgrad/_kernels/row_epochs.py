@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from skgrad._typing import FloatArray, IntArray
 
 @compiled
 def row_epoch(
-    data: FloatArray, indices: IntArray | None, indptr: IntArray | None, losses: Losses,
+    data: FloatArray, indices: Any, indptr: Any, losses: Losses,
     coordinates: Coordinates, penalty: Shrinkage, batches: Batches,
     limits: tuple[float, float, float], formula: int, parameters: FloatArray, w: FloatArray,
     average: FloatArray, moments: FloatArray, scratch: Scratch,
@@ -34,17 +35,18 @@ def row_epoch(
     ``mean_gradient``.
     """
     loss_formula, loss_parameter, y, weight, share = losses
-    center, scale, inverse_scale, rotation = coordinates
+    center, scale, inverse_scale, rotation, transposed = coordinates
     l1, l2, nonnegative, smooth = penalty
     order, size, rates, every, t = batches
     largest_norm, largest_entry, degree = limits
     ahead, turned, coef, ridge, raw, slope, mean_gradient, gradient, step_size = scratch
-    (K, m), p, n, real = w.shape, len(scale), len(order), w.dtype.type
+    (K, m), p, n = w.shape, len(scale), len(order)
+    real: Any = w.dtype.type
     is_plain = formula == SGD and len(moments) == 0 and rotation.size == 0
     is_plain &= largest_norm == np.inf and largest_entry == np.inf
     if rotation.size == 0:
         turned = w
-    # Counters instead of k // every and first % len(ahead): a division takes as long as ten products.
+    # Counters instead of k // every and first % len(ahead): a division costs ten products.
     loss, fetched, segment, left = 0.0, 0, -1, 0
     for first in range(0, n, size):
         last = min(first + size, n)
@@ -52,7 +54,7 @@ def row_epoch(
             segment, left = segment + 1, every
         rate, left = rates[segment], left - 1
         if rotation.size > 0:
-            rotate(rotation, w, turned)
+            rotate(transposed, w, turned)
         if data.ndim == 2:
             if first == 0 or first == fetched + len(ahead):
                 fetched = first
@@ -63,8 +65,9 @@ def row_epoch(
             i = order[q]
             for c in range(K):
                 if data.ndim == 2:
-                    raw[c] = row_dot(ahead, None, None, q - fetched, turned, c)
-                    raw[c] += w[c, p] if m > p else real(0.0)
+                    raw[c] = row_dot(ahead, None, None, q - fetched, turned, c) + (
+                        w[c, p] if m > p else real(0.0)
+                    )
                 else:
                     raw[c] = row_dot(data, indices, indptr, i, coef, c) + coef[c, p]
             loss += weighted_slopes(loss_formula, loss_parameter, y, weight, share, i, raw)
@@ -156,15 +159,15 @@ def step_plainly(
 
 
 @compiled
-def rotate(rotation: FloatArray, w: FloatArray, turned: FloatArray) -> None:
-    """Multiply coefficients by the upper triangular rotation."""
-    p = len(rotation)
+def rotate(transposed: FloatArray, w: FloatArray, turned: FloatArray) -> None:
+    """Multiply coefficients by the rotation, which comes transposed: sums of rows need no sums."""
     for c in range(len(w)):
-        for j in range(p):
-            total = w.dtype.type(0.0)
-            for q in range(j, p):
-                total += rotation[j, q] * w[c, q]
-            turned[c, j] = total
+        for j in range(len(transposed)):
+            turned[c, j] = w.dtype.type(0.0)
+        for j in range(len(transposed)):
+            own = w[c, j]
+            for q in range(j + 1):
+                turned[c, q] += own * transposed[j, q]
 
 
 @compiled
@@ -206,7 +209,7 @@ def standardize(center: FloatArray, scale: FloatArray, slope: FloatArray) -> Non
 @compiled
 def clip(largest_norm: float, largest_entry: float, gradient: FloatArray) -> None:
     """Limit a gradient in place."""
-    real = gradient.dtype.type
+    real: Any = gradient.dtype.type
     K, m = gradient.shape
     if largest_entry < np.inf:
         bound = real(largest_entry)
@@ -232,7 +235,7 @@ def prox(
     step_size: FloatArray, w: FloatArray,
 ) -> None:  # fmt: skip
     """Apply the proximal operator of the penalty in place; see `CoordinatePenalty.prox`."""
-    real = w.dtype.type
+    real: Any = w.dtype.type
     absolute, quadratic = real(l1), real(l2)
     for c in range(len(w)):
         for j in range(len(scale)):

@@ -2,21 +2,24 @@
 
 A test of ``data.ndim`` is decided when the loop is compiled: one source, two loops. Arrays come
 whole, with the index of the row: to take a row as an array would cost as much as a short product.
+For dense data ``indices`` and ``indptr`` are None.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from skgrad._kernels._compile import compiled
-from skgrad._typing import FloatArray, IntArray
+from skgrad._typing import FloatArray
 
 
 @compiled
 def row_dot(
-    data: FloatArray, indices: IntArray | None, indptr: IntArray | None, i: int,
+    data: FloatArray, indices: Any, indptr: Any, i: int,
     coef: FloatArray, c: int,
 ) -> float:  # fmt: skip
     """Compute x_i'coef_c."""
-    total = data.dtype.type(0.0)
+    total: Any = data.dtype.type(0.0)
     if data.ndim == 2:
         for j in range(data.shape[1]):
             total += data[i, j] * coef[c, j]
@@ -28,7 +31,7 @@ def row_dot(
 
 @compiled
 def add_row(
-    data: FloatArray, indices: IntArray | None, indptr: IntArray | None, i: int, factor: float,
+    data: FloatArray, indices: Any, indptr: Any, i: int, factor: float,
     total: FloatArray, c: int,
 ) -> None:  # fmt: skip
     """Add factor x_i to total_c in place."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from skgrad._kernels._compile import compiled
 from skgrad._kernels.formulas import UpdateFormula
@@ -23,7 +24,7 @@ def advance(
     Scalars are rounded to the arrays' dtype as late as in the solvers' own `update`: 1 - beta of a
     rounded beta would be wrong in the fifth digit.
     """
-    real = gradient.dtype.type
+    real: Any = gradient.dtype.type
     eta = real(rate)
     K, m = w.shape
     if formula == SGD:
@@ -76,7 +77,7 @@ def _adam(
     parameters: FloatArray, t: int, eta: float, gradient: FloatArray, moments: FloatArray,
     w: FloatArray, step_size: FloatArray,
 ) -> None:  # fmt: skip
-    real = gradient.dtype.type
+    real: Any = gradient.dtype.type
     beta_1, beta_2, epsilon = real(parameters[0]), real(parameters[1]), real(parameters[2])
     fresh_1, fresh_2 = real(1.0 - parameters[0]), real(1.0 - parameters[1])
     bias_1, bias_2 = real(1.0 - parameters[0] ** t), real(1.0 - parameters[1] ** t)

@@ -13,9 +13,7 @@ from skgrad.rows import Batch
 from skgrad.solvers._clipping import clipped
 
 Moments = tuple[FloatArray, ...]
-Update = Callable[
-    [FloatArray, Moments, int, float], tuple[FloatArray, float | FloatArray, Moments]
-]
+Update = Callable[[FloatArray, Moments, int, float], tuple[FloatArray, float | FloatArray, Moments]]
 
 # An update costs some 50 microseconds in Python, importing the compiler half a second. With this
 # many updates planned, or data this large (n_samples times parameters of an output), it is worth

@@ -36,7 +36,7 @@ MAX_HALVINGS = 12
 DIVERGED = 1e6
 # Relative difference of two values of one objective at one point.
 SAME = 1e-6
-# A schedule is read this many times an epoch at most: one call costs as much as the update of a row.
+# A schedule is read this often an epoch at most: a call costs as much as the update of some rows.
 RATES_PER_EPOCH = 256
 # Degree of polynomial-decay averaging: larger forgets the start faster.
 AVERAGING_DEGREE = 8.0
@@ -138,14 +138,12 @@ class StochasticSolver(Solver):
         """Resolve the learning rate."""
         limits(self.clip)
         initial = get_schedule(self.learning_rate).initial
-        value, gradient = objective.value_and_gradient(w)
-        value += objective.nonsmooth_value(w)
-        batch_size = self._batch_size(objective)
-        rate = (
-            self.automatic_rate(objective, gradient, batch_size)
-            if isinstance(initial, str)
-            else float(initial)
-        )
+        if isinstance(initial, str):
+            value, gradient = objective.value_and_gradient(w)
+            value += objective.nonsmooth_value(w)
+            rate = self.automatic_rate(objective, gradient, self._batch_size(objective))
+        else:
+            value, rate = objective.value(w), float(initial)
         return StochasticState(
             value, initial_value=abs(value), iterate=w, moments=self.init_moments(w), rate=rate
         )
@@ -272,6 +270,8 @@ def batch_smoothness(objective: Objective, batch_size: int) -> float:
     Interpolates between a row's curvature (batches of one) and the mean's (all rows).
     """
     n = objective.n_samples
+    if batch_size == 1:
+        return objective.row_smoothness()
     bounds = objective.smoothness()
     if batch_size >= n:
         return bounds.mean
