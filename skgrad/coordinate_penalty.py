@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -28,6 +28,22 @@ class CoordinatePenalty:
     penalty: Penalty
     model: LinearModel
     standardization: Standardization
+    # Diagonal of the Hessian if the penalty is a quadratic with one: two operations on whole
+    # parameter vectors then replace ten on views of them (5 of 12 microseconds of an evaluation).
+    ridge: FloatArray | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Square the factors once."""
+        ridge: FloatArray | None = None
+        quadratic = self.penalty.smooth and self.penalty.l1_strength == 0.0
+        if quadratic and self.standardization.rotation is None:
+            scale = self.standardization.scale
+            ridge = np.zeros(self.model.n_params, dtype=scale.dtype)
+            # Coefficients of constant columns are zero whatever their coordinates, which stay at
+            # zero: with some curvature they don't make the Hessian singular.
+            curvature = self.penalty.strong_convexity * scale**2
+            self.model.coef(ridge)[...] = np.where(scale == 0.0, 1.0, curvature)
+        object.__setattr__(self, "ridge", ridge)
 
     def coef(self, w: FloatArray) -> FloatArray:
         """Compute the user's coefficients."""
@@ -35,17 +51,26 @@ class CoordinatePenalty:
 
     def value(self, w: FloatArray) -> float:
         """Compute the penalty."""
+        if self.ridge is not None:
+            return _half_product(w, self.ridge * w)
         return self.penalty.value(self.coef(w))
 
     def add_to(self, w: FloatArray, gradient: FloatArray) -> float:
         """Add the gradient of a smooth penalty in place; return its value."""
+        if self.ridge is not None:
+            slope: FloatArray = self.ridge * w
+            gradient += slope
+            return _half_product(w, slope)
         coef = self.coef(w)
-        slope = self.standardization.pull(self.penalty.gradient(coef))
-        self.model.coef(gradient)[...] += slope
+        pulled = self.standardization.pull(self.penalty.gradient(coef))
+        self.model.coef(gradient)[...] += pulled
         return self.penalty.value(coef)
 
     def add_product(self, w: FloatArray, v: FloatArray, product: FloatArray) -> None:
         """Add the Hessian of a smooth penalty times v in place."""
+        if self.ridge is not None:
+            product += self.ridge * v
+            return
         curved = self.penalty.curvature(self.coef(w)) * self.coef(v)
         self.model.coef(product)[...] += self.standardization.pull(curved)
 
@@ -54,10 +79,13 @@ class CoordinatePenalty:
 
         A block that all outputs share takes the curvature of the first: they are all alike.
         """
-        curvature = self.penalty.curvature(self.coef(w))
-        if isinstance(curvature, float) and curvature == 0.0:
+        n_blocks, size = blocks.shape[:2]
+        if self.ridge is not None:
+            diagonals = blocks.reshape(n_blocks, -1)[:, :: size + 1]
+            diagonals += self.ridge.reshape(-1, size)[:n_blocks]
             return
-        p, m, size = self.model.n_features, self.model.row_length, blocks.shape[-1]
+        curvature = self.penalty.curvature(self.coef(w))
+        p, m = self.model.n_features, self.model.row_length
         if self.standardization.rotation is None:
             diagonal = np.zeros((self.model.n_outputs, m), dtype=blocks.dtype)
             diagonal[:, :p] = curvature * self.standardization.scale**2
@@ -95,3 +123,8 @@ class CoordinatePenalty:
         shrinkage = 1.0 + steps * self.penalty.strong_convexity
         self.model.coef(slope)[...] = (self.model.coef(moved) != 0) / shrinkage
         return slope
+
+
+def _half_product(w: FloatArray, slope: FloatArray) -> float:
+    """Compute w'slope / 2 in float64."""
+    return 0.5 * float(w.astype(np.float64, copy=False) @ slope.astype(np.float64, copy=False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
+from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ from skgrad.losses import Loss, MoreauEnvelope
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
 from skgrad.penalties import Penalty
 from skgrad.row_epochs import Plan, Walk, compiled_epoch
+from skgrad.row_space import RowSpace
 from skgrad.rows import Batch, RowSum
 from skgrad.sampling import important_rows
 
@@ -85,6 +87,8 @@ class Objective:
         that sums instead of averaging, S is still that of all rows.)
     standardization : Standardization, optional
         Coordinates; by default columns are centred and scaled to unit curvature.
+    row_space : RowSpace, optional
+        Where X came from, if it stands for a wider matrix; `to_user` then leads back to that.
 
     Examples
     --------
@@ -110,8 +114,9 @@ class Objective:
         *,
         total_weight: float | None = None,
         standardization: Standardization | None = None,
+        row_space: RowSpace | None = None,
     ) -> None:
-        self.model, self.loss, self.penalty = model, loss, penalty
+        self.model, self.loss, self.penalty, self.row_space = model, loss, penalty, row_space
         self.n_samples, self.n_outputs = X.shape[0], model.n_outputs
         self.n_params, self.dtype, self.density = model.n_params, X.dtype, density(X)
         self.passes = 0.0
@@ -239,13 +244,23 @@ class Objective:
             self.model.rows(w)[:, self.model.n_features] = best
         return w
 
+    @property
+    def user_model(self) -> LinearModel:
+        """Layout of the user's parameters."""
+        if self.row_space is None:
+            return self.model
+        return replace(self.model, n_features=self.row_space.n_features)
+
     def to_user(self, w: FloatArray) -> FloatArray:
         """Map parameters from standardised coordinates to the user's."""
-        return self.standardization.to_user(self.model.rows(w)).ravel()
+        rows = self.standardization.to_user(self.model.rows(w))
+        return (rows if self.row_space is None else self.row_space.to_user(rows)).ravel()
 
     def from_user(self, w: FloatArray) -> FloatArray:
         """Map the user's parameters to standardised coordinates."""
-        return self.standardization.from_user(self.model.rows(w)).ravel()
+        rows = self.user_model.rows(w)
+        rows = rows if self.row_space is None else self.row_space.from_user(rows)
+        return self.standardization.from_user(rows).ravel()
 
     def decorrelated(self) -> Objective:
         """Change to coordinates in which the curvature is about the same in all directions.

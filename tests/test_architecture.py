@@ -30,6 +30,7 @@ FLOORS = {
     "schedules": 1,
     "models": 1,
     "rows": 1.25,  # the parts of the objective, in the order in which it is built from them
+    "row_space": 1.25,
     "hinges": 1.5,
     "sampling": 1.5,
     "coordinate_penalty": 1.5,

@@ -31,6 +31,8 @@ def operations(rng, dtype):
         "gram": lambda X: linalg.gram(X, None, zeros),
         "centred gram": lambda X: linalg.gram(X, None, center),
         "weighted gram": lambda X: linalg.gram(X, weight, center),
+        "gram of a few rows": lambda X: linalg.gram(X, weight * (weight > 0.8), center),
+        "gram of no row": lambda X: linalg.gram(X, 0 * weight, center),
         "indefinite gram": lambda X: linalg.gram(X, weight - 0.5, center),
         "column_moments": lambda X: np.stack(linalg.column_moments(X, None, centered=True)),
         "raw moments": lambda X: np.stack(linalg.column_moments(X, None, centered=False)),

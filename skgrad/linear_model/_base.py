@@ -18,7 +18,7 @@ from sklearn.linear_model._base import SparseCoefMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils._tags import Tags
-from sklearn.utils.validation import _check_sample_weight, assert_all_finite, validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from skgrad._parameters import Parameterized
 from skgrad._threads import single_threaded_blas
@@ -91,6 +91,8 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             problem = self._problem(X, y, sample_weight, first=True)
             rng = self._rng() if self.early_stopping else None
             problem, held_out = self._hold_out(problem, rng)
+            if isinstance(self.solver, str) and self.solver == "auto":
+                problem = problem.compressed(fit_intercept=self.fit_intercept)
             objective = problem.objective(fit_intercept=self.fit_intercept)
             solver = self._resolve_solver(objective)
             objective = solver.in_coordinates(objective)
@@ -107,7 +109,8 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
                 )  # fmt: skip
                 w = result.w if stopping is None or stopping.best_w is None else stopping.best_w
                 wide = objective.n_samples <= objective.model.n_features
-                if objective.flat_directions and (wide or result.state.singular):
+                flat = objective.flat_directions and objective.row_space is None
+                if flat and (wide or result.state.singular):
                     w = objective.shortest(w)
                 self._store(objective, w, result, solver)
                 if stopping is not None:
@@ -158,14 +161,16 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
         self, X: Any, y: Any, sample_weight: Any, *, first: bool, **options: Any
     ) -> tuple[Matrix, Array, FloatArray | None]:
         """Check X, y and weights; drop the rows of weight zero."""
-        # scikit-learn's test for NaN and infinity walks large data in one thread.
-        walked = isinstance(X, np.ndarray) and X.dtype.kind == "f" and X.ndim == 2
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=first,
-            ensure_all_finite=not walked, **options,
-        )  # fmt: skip
-        if walked and not sums_to_finite(X):
-            assert_all_finite(X, estimator_name=type(self).__name__, input_name="X")
+        if first and _is_plain(X, y):
+            # What validation would do, at a third of a small fit's time: half of its 90
+            # microseconds find out that an array is not a data frame of some library.
+            self.__dict__.pop("feature_names_in_", None)
+            self.n_features_in_ = X.shape[1]
+        else:
+            X, y = validate_data(
+                self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=first,
+                **options,
+            )  # fmt: skip
         if sparse.issparse(X):
             X = sparse.csr_array(X)
         if sample_weight is None:
@@ -205,7 +210,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
 
     def _fitted_params(self, objective: Objective) -> FloatArray | None:
         """Map coef_ and intercept_ to the objective's coordinates; None if shapes changed."""
-        model = objective.model
+        model = objective.user_model
         coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
         if coef.size != model.n_outputs * model.n_features:
             return None
@@ -277,7 +282,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
 
     def _attributes(self, objective: Objective, w: FloatArray) -> dict[str, Any]:
         """Compute the fitted attributes that predictions need from a solver's parameters."""
-        user, model = objective.to_user(w), objective.model
+        user, model = objective.to_user(w), objective.user_model
         intercept = model.intercept(user) if model.fit_intercept else np.zeros(model.n_outputs)
         coef = model.coef(user).copy()
         return self._coef_attributes(coef, intercept.astype(coef.dtype, copy=False))
@@ -298,6 +303,19 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             f"iterations: {result.status.value}. {distance} Raise max_iter "
             f"(now {self.max_iter}), change the learning rate, or use solver='auto'."
         )
+
+
+def _is_plain(X: Any, y: Any) -> bool:
+    """Tell whether X and y are arrays that scikit-learn's validation returns as they are."""
+    if type(X) is not np.ndarray or type(y) is not np.ndarray:
+        return False
+    floats = X.dtype in (np.float64, np.float32) and y.dtype.kind in "fiub"
+    shapes = X.ndim == 2 and y.ndim == 1 and len(X) == len(y) and X.size > 0
+    if not (floats and shapes):
+        return False
+    # Finite sums have finite terms; sums that overflow are left to the slower test.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return sums_to_finite(X) and bool(np.isfinite(y.sum()))
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from sklearn.utils._param_validation import Interval
 from skgrad._typing import FloatArray
 from skgrad.objective import Capability, Objective
 from skgrad.solvers._base import Run, Solver, State, Status, least_gap, norm
+from skgrad.solvers._block_search import Landing, search_blocks
 from skgrad.solvers._cholesky import factorise, solve
-from skgrad.solvers._line_search import Trial, along, backtracking, strong_wolfe
 
 # Where the Hessian jumps, the decrement may underestimate the distance to the optimum tenfold.
 DECREMENT_MARGIN = 0.1
@@ -21,10 +21,11 @@ DECREMENT_MARGIN = 0.1
 
 @dataclass(slots=True)
 class NewtonState(State):
-    """Gradient at w, and the factors of a constant Hessian once they are known."""
+    """Gradient at w; the factors of a constant Hessian, and Newton's next step with them."""
 
     gradient: FloatArray | None = None
     factors: FloatArray | None = None
+    correction: FloatArray | None = None
 
 
 class Newton(Solver):
@@ -87,22 +88,38 @@ class Newton(Solver):
         unknown = not objective.continuous_curvature and math.isnan(state.gap)
         if unknown and -0.5 * slope <= DECREMENT_MARGIN * run.tol * abs(state.value):
             return w, replace(state, gap=-0.5 * slope / DECREMENT_MARGIN)
-        start = Trial(0.0, state.value, slope, state.gradient, w)
-        evaluate = along(objective.value_and_gradient, w, direction)
         # Across jumps of the Hessian a step that merely decreases may be far too short.
-        search = backtracking if objective.continuous_curvature else strong_wolfe
-        trial = search(evaluate, start, float(self.learning_rate)) if slope < 0 else None
-        if trial is None:
+        found = search_blocks(
+            objective.value_and_gradient, w, state.value, state.gradient, direction,
+            n_blocks=len(factors), first=float(self.learning_rate),
+            extend=not objective.continuous_curvature,
+        ) if slope < 0.0 else None  # fmt: skip
+        if found is None or _no_progress(state, found):
             # No descent left: the decrement at w itself says how far that is from the minimum.
             gap = least_gap(objective.gradient_gap(w, state.gradient), max(0.0, -0.5 * slope))
             return w, replace(state, gap=gap, status=Status.PRECISION)
-        gap = objective.gradient_gap(trial.w, trial.gradient)
+        gap = objective.gradient_gap(found.w, found.gradient)
+        constant, correction = objective.constant_curvature, None
         if objective.continuous_curvature:
             # The decrement with the previous Hessian is exact for quadratics, and nearly so close
             # to the optimum. It saves a factorisation just to learn that the run is over.
-            gap = least_gap(gap, 0.5 * float(trial.gradient @ solve(factors, trial.gradient)))
-        return trial.w, NewtonState(
-            trial.value, norm(trial.gradient), trial.step, gap,
-            singular=singular, gradient=trial.gradient,
-            factors=factors if objective.constant_curvature else None,
+            correction = -solve(factors, found.gradient)
+            gap = least_gap(gap, max(0.0, -0.5 * float(found.gradient @ correction)))
+        return found.w, NewtonState(
+            found.value, norm(found.gradient), found.step, gap,
+            singular=singular, gradient=found.gradient,
+            factors=factors if constant else None, correction=correction if constant else None,
         )  # fmt: skip
+
+    def finish(
+        self, objective: Objective, w: FloatArray, state: NewtonState
+    ) -> tuple[FloatArray, State]:
+        """Refine the solution of a linear system once: its residual and next step are known."""
+        if state.correction is None or state.singular or state.step_size != 1.0:
+            return w, state
+        return w + state.correction, replace(state, correction=None)
+
+
+def _no_progress(state: NewtonState, found: Landing) -> bool:
+    """Tell whether neither the value falls nor the gradient: what is left is rounding."""
+    return found.value >= state.value and norm(found.gradient) >= 0.5 * state.gradient_norm

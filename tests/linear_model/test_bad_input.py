@@ -233,3 +233,29 @@ def test_one_row_and_one_column(estimator, rng):
         refused(estimator, X[:1], y[:1], "one class")
     else:
         np.testing.assert_allclose(clone(estimator).fit(X[:1], y[:1]).predict(X[:1]), y[:1])
+
+
+def test_arrays_and_other_containers_are_checked_alike(rng):
+    X, y = rng.normal(size=(20, 3)), rng.normal(size=20)
+    for container in [list, np.asfortranarray, sparse.csr_array]:
+        other = LinearRegression().fit(container(X), y)
+        np.testing.assert_allclose(other.coef_, LinearRegression().fit(X, y).coef_, rtol=1e-10)
+    for k, bad in enumerate([np.nan, np.inf, -np.inf]):
+        broken = X.copy()
+        broken[k, k] = bad
+        refused(LinearRegression(), broken, y, "NaN|infinity")
+        refused(LinearRegression(), X, np.where(np.arange(20) == k, bad, y), "NaN|infinity")
+    refused(LinearRegression(), X, y[:-1], "inconsistent")
+    refused(LinearRegression(), X[:, 0], y, "2D")
+    refused(LinearRegression(), X[:0], y[:0], "0 sample")
+    refused(LinearRegression(), X[:, :0], y, "0 feature")
+
+
+def test_names_of_columns_are_forgotten_when_an_array_is_fitted(rng):
+    pandas = pytest.importorskip("pandas")
+    X, y = rng.normal(size=(20, 3)), rng.normal(size=20)
+    model = LinearRegression().fit(pandas.DataFrame(X, columns=["a", "b", "c"]), y)
+    assert list(model.feature_names_in_) == ["a", "b", "c"]
+    model.fit(X[:, :2], y)
+    assert not hasattr(model, "feature_names_in_")
+    assert model.n_features_in_ == 2
