@@ -31,6 +31,9 @@ FLOORS = {
     "_threads": 0,
     "rows": 1.25,  # the parts of the objective, in the order in which it is built from them
     "hinges": 1.5,
+    "low_rank": 1.5,
+    "sweep": 1.5,
+    "linearisation": 1.75,
     "coordinate_penalty": 1.5,
     "coordinates": 1.5,
     "gaps": 1.5,

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, TypeAlias, final
 import numpy as np
 
 from skgrad._parameters import Parameterized
-from skgrad._typing import Array, FloatArray
+from skgrad._typing import Array, FloatArray, IntArray
 
 Target: TypeAlias = Literal["continuous", "binary01", "sign", "class_index"]
 
@@ -43,8 +43,9 @@ class Loss(Parameterized, ABC):
 
     Notes
     -----
-    The default of `value_and_gradient`, `curvature_product`, `inverse_link`, `prox` and
-    `check_target` is meant to be replaced where a loss has something better or different.
+    The default of `value_and_gradient`, `inverse_link`, `prox`, `check_target` and, for coupled
+    losses, of the methods that begin at `curvature_state` is meant to be replaced where a loss has
+    something better or different.
     """
 
     name: ClassVar[str]
@@ -77,9 +78,28 @@ class Loss(Parameterized, ABC):
     def curvature(self, y: Array, raw: FloatArray) -> FloatArray:
         """Second derivative, almost everywhere; (n_samples, K, K) for a coupled loss."""
 
-    def curvature_product(self, y: Array, raw: FloatArray, direction: FloatArray) -> FloatArray:
+    def curvature_state(self, y: Array, raw: FloatArray) -> FloatArray:
+        """Compute what the four methods below need of each sample: its curvature, unless coupled.
+
+        An array of raw's shape, so that many products at one point share the work.
+        """
+        return self.curvature(y, raw)
+
+    def curvature_product(self, state: FloatArray, direction: FloatArray) -> FloatArray:
         """Curvature of each sample times its row of `direction`, an array of raw's shape."""
-        return self.curvature(y, raw) * direction
+        return state * direction
+
+    def curvature_diagonal(self, state: FloatArray) -> FloatArray:
+        """Diagonal of each sample's curvature, of raw's shape."""
+        return state
+
+    def rank_one_terms(self, state: FloatArray) -> FloatArray:
+        """Write each sample's curvature as sum_j strength_j v_j v_j'; return the strengths."""
+        return state
+
+    def rank_one_directions(self, state: FloatArray, terms: IntArray) -> FloatArray:
+        """Directions v_j of one term of `rank_one_terms` for each row of `state`."""
+        return np.eye(state.shape[1], dtype=state.dtype)[terms]
 
     def inverse_link(self, raw: FloatArray) -> FloatArray:
         """Map `raw` to the expected target; the identity, unless the loss has a link."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skgrad._typing import FloatArray, Matrix
+from skgrad._typing import FloatArray, IntArray, Matrix
 from skgrad.linalg import gram, is_small, matmul, rmatmul, squared_row_norms, take_rows, to_array
 from skgrad.models.standardization import Standardization
 
@@ -51,6 +51,10 @@ class StandardizedMatrix(ABC):
     def take(self, rows: Any) -> StandardizedMatrix:
         """Select rows by a slice (a view) or by indices."""
 
+    @abstractmethod
+    def to_array(self, rows: IntArray) -> FloatArray:
+        """Copy some rows, in standardised coordinates."""
+
     def grams(self, weights: FloatArray) -> FloatArray:
         """Compute `gram` for each column of weights, shape (n_columns, row_length, row_length)."""
         return np.stack([self.gram(np.ascontiguousarray(column)) for column in weights.T])
@@ -68,7 +72,7 @@ class Explicit(StandardizedMatrix):
     @classmethod
     def build(
         cls, X: Matrix, standardization: Standardization, *, intercept: bool
-    ) -> StandardizedMatrix:
+    ) -> Explicit:
         """Centre and scale a copy of X."""
         n_samples, n_features = X.shape
         A = np.empty((n_samples, n_features + intercept), dtype=X.dtype)
@@ -96,6 +100,9 @@ class Explicit(StandardizedMatrix):
 
     def squared_row_norms(self) -> FloatArray:
         return np.einsum("ij,ij->i", self.A, self.A)
+
+    def to_array(self, rows: IntArray) -> FloatArray:
+        return self.A.take(rows, axis=0)
 
     def take(self, rows: Any) -> Explicit:
         return Explicit(self.A[rows] if isinstance(rows, slice) else self.A.take(rows, axis=0))
@@ -146,6 +153,10 @@ class Implicit(StandardizedMatrix):
         """Compute `squared_row_norms` through the rows as an array."""
         explicit = Explicit.build(self.X, self.standardization, intercept=self.intercept)
         return explicit.squared_row_norms()
+
+    def to_array(self, rows: IntArray) -> FloatArray:
+        X = take_rows(self.X, rows)
+        return Explicit.build(X, self.standardization, intercept=self.intercept).A
 
     def take(self, rows: Any) -> Implicit:
         X = take_rows(self.X, rows)

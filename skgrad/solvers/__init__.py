@@ -20,6 +20,7 @@ from skgrad.solvers.gradient_descent import GradientDescent
 from skgrad.solvers.interior_point import InteriorPoint
 from skgrad.solvers.lbfgs import LBFGS
 from skgrad.solvers.newton import Newton
+from skgrad.solvers.newton_cg import NewtonCG
 from skgrad.solvers.proximal_gradient import ProximalGradient
 from skgrad.solvers.proximal_newton import ProximalNewton
 from skgrad.solvers.rmsprop import RMSProp
@@ -38,6 +39,7 @@ __all__ = [
     "InteriorPoint",
     "Iteration",
     "Newton",
+    "NewtonCG",
     "ProximalGradient",
     "ProximalNewton",
     "RMSProp",
@@ -63,6 +65,7 @@ SOLVERS: dict[str, type[Solver]] = {
         Adam,
         LBFGS,
         Newton,
+        NewtonCG,
         ProximalGradient,
         ProximalNewton,
         InteriorPoint,
