@@ -18,9 +18,6 @@ BLOCK_BYTES = 2 << 20
 # Up to this density of the non-zeros a sparse Gram product beats densifying one block at a time.
 SPARSE_GRAM_DENSITY = 0.02
 
-# Multiplications from which compiled loops pay for the second that importing and compiling takes.
-COMPILED_PRODUCT = 1_000_000
-
 
 def is_small(X: Matrix) -> bool:
     """Tell whether X as an array fits in one block.
@@ -34,12 +31,6 @@ def is_small(X: Matrix) -> bool:
 def density(X: Matrix) -> float:
     """Compute the fraction of entries that are stored; 1 for small data, which become an array."""
     return 1.0 if isinstance(X, np.ndarray) or is_small(X) else X.nnz / (X.shape[0] * X.shape[1])
-
-
-def many_sparse_products(X: Matrix, n_outputs: int) -> bool:
-    """Tell whether a product of CSR data with several vectors is worth compiled loops."""
-    sparse_data = not isinstance(X, np.ndarray) and not is_small(X)
-    return sparse_data and n_outputs > 1 and X.nnz * n_outputs >= COMPILED_PRODUCT
 
 
 def to_array(X: Matrix) -> FloatArray:
@@ -75,10 +66,6 @@ def take_rows(X: Matrix, rows: slice | IntArray) -> Matrix:
 
 def matmul(X: Matrix, coef: FloatArray) -> FloatArray:
     """Compute X @ coef.T, shape (n_samples, n_outputs)."""
-    if isinstance(X, np.ndarray) and len(coef) > 1:
-        # The same product with few rows instead of few columns: OpenBLAS takes half the time
-        # (measured for 5000 x 784 times 10).
-        return (coef @ X.T).T
     return X @ coef.T
 
 

@@ -12,14 +12,9 @@ import numpy as np
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
 from skgrad._typing import Array, FloatArray, Matrix
-from skgrad.linalg import many_sparse_products
 from skgrad.models import LinearModel, Standardization
+from skgrad.products import Products
 from skgrad.rows import Batch, RowSum
-
-# Predictions of a block, with the temporaries of the loss, stay in a core's second-level cache.
-PREDICTION_BYTES = 1 << 19
-# Always as many, so that the same numbers are added in the same order with any number of threads.
-N_PARTS = 2
 
 PerRow = Callable[[Batch, FloatArray], FloatArray]
 Total = Callable[[Batch, FloatArray], float]
@@ -35,9 +30,10 @@ class Sweep(ABC):
     @staticmethod
     def over(X: Matrix, rows: RowSum, model: LinearModel, scaling: Standardization) -> Sweep:
         """Choose how to sweep."""
-        if scaling.rotation is None and many_sparse_products(X, model.n_outputs):
-            return SparseOutputsSweep(X, rows.data, model, scaling)
-        return BlockSweep(rows, model)
+        products = Products.of(X, model.n_outputs)
+        if products is None:
+            return BlockSweep(rows, model)
+        return OutputsSweep(products, rows.data, model, scaling)
 
     @abstractmethod
     def value(self, kernel: Total, w: FloatArray) -> float:
@@ -84,68 +80,66 @@ class BlockSweep(Sweep):
         return BlockSweep(self.rows.with_targets(y), self.model)
 
 
-class SparseOutputsSweep(Sweep):
-    """Sweep over a CSR matrix for many outputs.
+class OutputsSweep(Sweep):
+    """Sweep for many outputs, each half of the rows in a thread of its own.
 
-    Block by block, an array of the size of the parameters would be copied, scaled, transposed and
-    added for each, which costs more than the products. Here they are copied once a pass; each of
-    two halves of the data adds up its own gradient, in a thread of its own.
+    Block by block, coefficients and gradients would be copied and scaled for each; here it is done
+    once a pass. For sparse data with many outputs it costs more than the products.
     """
 
     def __init__(
-        self, X: Matrix, data: Batch, model: LinearModel, scaling: Standardization
+        self, products: Products, data: Batch, model: LinearModel, scaling: Standardization
     ) -> None:
-        self.X, self.data, self.model, self.scaling = X, data, model, scaling
-        bounds = np.searchsorted(X.indptr, np.linspace(0, X.indptr[-1], N_PARTS + 1)[1:-1])
-        self.bounds = [0, *bounds.tolist(), X.shape[0]]
+        self.products, self.data, self.model, self.scaling = products, data, model, scaling
+        self.halves = (0, products.halfway(), data.A.n_samples)
 
     def value(self, kernel: Total, w: FloatArray) -> float:
-        coef, shift = self._unscaled(w)
+        def total(half: int) -> float:
+            return sum(kernel(block, raw) for _, block, raw in self._predictions(half, user))
 
-        def total(part: int) -> float:
-            return sum(kernel(self._block(rows), self._predict(rows, coef, shift))
-                       for rows in self._blocks(part))  # fmt: skip
-
-        return sum(in_parallel(total, N_PARTS))
+        user = self._to_user(w)
+        return sum(in_parallel(total))
 
     def pull(self, kernel: Pulled, w: FloatArray) -> tuple[float, FloatArray]:
-        from skgrad._kernels.csr_outputs import backward
-
-        X, (coef, shift) = self.X, self._unscaled(w)
-
-        def total(part: int) -> tuple[float, FloatArray, FloatArray]:
-            value, pulled = 0.0, np.zeros(coef.shape)  # sums in float64
-            totals, row = np.zeros(len(shift)), np.empty(len(shift), dtype=w.dtype)
-            for rows in self._blocks(part):
-                term, slopes = kernel(self._block(rows), self._predict(rows, coef, shift))
-                columns = np.ascontiguousarray(slopes.T)
-                backward(X.data, X.indices, X.indptr, rows.start, columns, row, pulled)
+        def total(half: int) -> tuple[float, FloatArray, FloatArray]:
+            value, pulled, totals = 0.0, self.products.zeros(), np.zeros(self.model.n_outputs)
+            for rows, block, raw in self._predictions(half, user):
+                term, slopes = kernel(block, raw)
                 value += term
-                totals += columns.sum(axis=1, dtype=np.float64)
+                self.products.add(rows, np.ascontiguousarray(slopes.T), pulled)
+                totals += slopes.sum(axis=0, dtype=np.float64)
             return value, pulled, totals
 
-        values, pulls, totals = zip(*in_parallel(total, N_PARTS), strict=True)
-        return sum(values), self._scaled(sum(pulls[1:], pulls[0]), sum(totals), w.dtype)
+        user = self._to_user(w)
+        (value, pulled, totals), (other_value, other, other_totals) = in_parallel(total)
+        pulled += other
+        return value + other_value, self._from_user(pulled, totals + other_totals, w.dtype)
 
     def map(self, kernel: PerRow, w: FloatArray) -> FloatArray:
-        coef, shift = self._unscaled(w)
-        result = np.empty((len(shift), self.X.shape[0]), dtype=w.dtype).T
+        def fill(half: int) -> None:
+            for rows, block, raw in self._predictions(half, user):
+                result[rows] = kernel(block, raw)
 
-        def fill(part: int) -> None:
-            for rows in self._blocks(part):
-                result[rows] = kernel(self._block(rows), self._predict(rows, coef, shift))
-
-        in_parallel(fill, N_PARTS)
+        user = self._to_user(w)
+        result = np.empty((self.model.n_outputs, self.data.A.n_samples), dtype=w.dtype).T
+        in_parallel(fill)
         return result
 
-    def with_targets(self, y: Array) -> SparseOutputsSweep:
-        return SparseOutputsSweep(self.X, self.data._replace(y=y), self.model, self.scaling)
+    def with_targets(self, y: Array) -> OutputsSweep:
+        return OutputsSweep(self.products, self.data._replace(y=y), self.model, self.scaling)
 
-    def _blocks(self, part: int) -> Iterator[slice]:
-        n_rows = max(1, PREDICTION_BYTES // (self.model.n_outputs * self.X.dtype.itemsize))
-        stop = self.bounds[part + 1]
-        for start in range(self.bounds[part], stop, n_rows):
-            yield slice(start, min(start + n_rows, stop))
+    def _predictions(
+        self, half: int, user: tuple[FloatArray, FloatArray]
+    ) -> Iterator[tuple[slice, Batch, FloatArray]]:
+        """Yield rows, their targets and weights, and their predictions."""
+        coef, shift = user
+        stop = self.halves[half + 1]
+        for start in range(self.halves[half], stop, self.products.n_rows):
+            rows = slice(start, min(start + self.products.n_rows, stop))
+            raw = self.products.predict(rows, coef)
+            if self.model.fit_intercept:
+                raw += shift
+            yield rows, self._block(rows), raw.T
 
     def _block(self, rows: slice) -> Batch:
         """Targets and weights of some rows. Kernels have no use for A, and cutting it takes time."""
@@ -154,41 +148,28 @@ class SparseOutputsSweep(Sweep):
             y=self.data.y[rows], weight=None if weight is None else weight[rows]
         )
 
-    def _predict(self, rows: slice, coef: FloatArray, shift: FloatArray) -> FloatArray:
-        from skgrad._kernels.csr_outputs import forward
+    def _to_user(self, w: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The user's coefficients, arranged for the products, and intercepts in a column."""
+        coef = self.scaling.coef_to_user(self.model.coef(w))
+        shift = self.model.rows(w)[:, self.model.n_features :]
+        return self.products.arrange(coef), shift - coef @ self.scaling.center[:, None]
 
-        X, row = self.X, np.empty(len(shift), dtype=coef.dtype)
-        out = np.empty((len(shift), rows.stop - rows.start), dtype=coef.dtype)
-        forward(X.data, X.indices, X.indptr, rows.start, coef, shift, row, out)
-        return out.T
-
-    def _unscaled(self, w: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The user's coefficients, feature by feature, and intercepts."""
-        coef = np.empty((self.model.n_features, self.model.n_outputs), dtype=w.dtype)
-        np.multiply(self.model.coef(w), self.scaling.scale, out=coef.T)
-        shift = np.zeros(self.model.n_outputs, dtype=w.dtype)
-        if self.model.fit_intercept:
-            shift += self.model.intercept(w) - self.scaling.center @ coef
-        return coef, shift
-
-    def _scaled(self, pulled: FloatArray, totals: FloatArray, dtype: Any) -> FloatArray:
-        """Undo `_unscaled` for a gradient."""
-        if self.model.fit_intercept:
-            pulled -= self.scaling.center[:, None] * totals
+    def _from_user(self, pulled: FloatArray, totals: FloatArray, dtype: Any) -> FloatArray:
+        """Undo `_to_user` for a gradient."""
         gradient = np.empty(self.model.n_params, dtype=dtype)
-        np.multiply(
-            pulled.T, self.scaling.scale, out=self.model.coef(gradient), casting="same_kind"
-        )
+        coef = self.products.collect(pulled)
         if self.model.fit_intercept:
+            coef -= totals[:, None] * self.scaling.center
             self.model.rows(gradient)[:, self.model.n_features] = totals
+        self.model.coef(gradient)[...] = self.scaling.pull(coef)
         return gradient
 
 
-def in_parallel(task: Callable[[int], Any], n_parts: int) -> list[Any]:
-    """Compute task(0), task(1), ... in threads, as many as OpenMP may use."""
-    if min(_openmp_effective_n_threads(), n_parts) == 1:
-        return [task(part) for part in range(n_parts)]
-    with ThreadPoolExecutor(n_parts) as pool:
+def in_parallel(task: Callable[[int], Any]) -> list[Any]:
+    """Compute task(0) and task(1), in two threads if OpenMP may use as many."""
+    if _openmp_effective_n_threads() == 1:
+        return [task(0), task(1)]
+    with ThreadPoolExecutor(1) as pool:
         # numpy keeps what to do on overflow in the context, which a thread does not inherit.
-        futures = [pool.submit(copy_context().run, task, part) for part in range(n_parts)]
-        return [future.result() for future in futures]
+        other = pool.submit(copy_context().run, task, 1)
+        return [task(0), other.result()]

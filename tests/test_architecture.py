@@ -24,6 +24,7 @@ FLOORS = {
     "_parameters": -1,  # hyper-parameters, likewise
     "linalg": 0,
     "_kernels": 0,
+    "products": 0.5,
     "losses": 1,
     "penalties": 1,
     "schedules": 1,

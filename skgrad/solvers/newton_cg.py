@@ -22,7 +22,7 @@ LOOSEST = 0.3
 FINAL_ACCURACY = 0.1
 # Products with the Hessian before a low-rank preconditioner is built or built anew: about what that
 # costs on data of the size from which this solver is chosen.
-PATIENCE = 10
+PATIENCE = 8
 # A low-rank preconditioner that needs a handful of products is the Hessian up to this factor.
 DECREMENT_MARGIN = 2.0
 # Where the Hessian jumps, the decrement may underestimate the distance to the optimum tenfold.

@@ -14,13 +14,13 @@ from skgrad._typing import FloatArray, IntArray
 @compiled
 def forward(
     data: FloatArray, indices: IntArray, indptr: IntArray, start: int,
-    coef: FloatArray, shift: FloatArray, row: FloatArray, out: FloatArray,
+    coef: FloatArray, row: FloatArray, out: FloatArray,
 ) -> None:  # fmt: skip
-    """Write X coef + shift for the rows from `start`, as many as `out` (n_outputs, n_rows) has."""
+    """Write X coef for the rows from `start`, as many as `out` (n_outputs, n_rows) has."""
     n_outputs = coef.shape[1]
     for i in range(out.shape[1]):
         for k in range(n_outputs):
-            row[k] = shift[k]
+            row[k] = 0.0
         for e in range(indptr[start + i], indptr[start + i + 1]):
             x, j = data[e], indices[e]
             for k in range(n_outputs):
