@@ -27,7 +27,7 @@ from skgrad.losses import Loss, MoreauEnvelope
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
 from skgrad.penalties import Penalty
 from skgrad.rows import Batch, RowSum
-from skgrad.sweep import Sweep
+from skgrad.sweep import Sweep, pull_back
 
 # At the optimum the loss's curvature is about this fraction of its bound: what the penalty's
 # curvature is compared with.
@@ -297,7 +297,7 @@ class Objective:
     def linearise(self, w: FloatArray) -> Linearisation:
         """Prepare products of the smooth part's Hessian at w with many vectors."""
         return Linearisation(
-            self._sweep, self._rows, self.loss, self._penalty, w, self._count_passes
+            self._sweep, self._rows, self.loss, self._penalty, w, self.density, self._count_passes
         )
 
     def _count_passes(self, passes: float) -> None:
@@ -359,11 +359,11 @@ class Objective:
 
     def _slopes(self, block: Batch, raw: FloatArray) -> tuple[float, FloatArray]:
         values, slopes = self.loss.value_and_gradient(block.y, raw)
-        return block.sum(values), block.weigh(slopes)
+        return block.sum(values), slopes
 
     def _value_and_gradient(self, block: Batch, w: FloatArray) -> tuple[float, FloatArray]:
         value, slopes = self._slopes(block, self.model.forward(w, block.A))
-        return value, self.model.backward(block.A, slopes)
+        return value, pull_back(self.model, block, slopes)
 
     def _hessian(self, block: Batch, w: FloatArray) -> FloatArray:
         if self.loss.quadratic and block.weight is None:

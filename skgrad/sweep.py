@@ -41,7 +41,7 @@ class Sweep(ABC):
 
     @abstractmethod
     def pull(self, kernel: Pulled, w: FloatArray) -> tuple[float, FloatArray]:
-        """Add up the numbers that kernel(block, raw) returns, and pull its slopes back."""
+        """Add up the numbers that kernel(block, raw) returns, weigh its slopes and pull them back."""
 
     @abstractmethod
     def map(self, kernel: PerRow, w: FloatArray) -> FloatArray:
@@ -67,7 +67,7 @@ class BlockSweep(Sweep):
     def pull(self, kernel: Pulled, w: FloatArray) -> tuple[float, FloatArray]:
         def total(block: Batch) -> tuple[float, FloatArray]:
             value, slopes = kernel(block, self.model.forward(w, block.A))
-            return value, self.model.backward(block.A, slopes)
+            return value, pull_back(self.model, block, slopes)
 
         value, pulled = self.rows.reduce(total)
         return value, pulled
@@ -78,6 +78,15 @@ class BlockSweep(Sweep):
 
     def with_targets(self, y: Array) -> BlockSweep:
         return BlockSweep(self.rows.with_targets(y), self.model)
+
+
+def pull_back(model: LinearModel, block: Batch, slopes: FloatArray) -> FloatArray:
+    """Compute the gradient of a weighted sum of losses from their slopes."""
+    if block.weight is not None:
+        return model.backward(block.A, slopes * block.weight)
+    gradient = model.backward(block.A, slopes)
+    gradient *= block.share
+    return gradient
 
 
 class OutputsSweep(Sweep):
@@ -106,6 +115,8 @@ class OutputsSweep(Sweep):
             for rows, block, raw in self._predictions(half, user):
                 term, slopes = kernel(block, raw)
                 value += term
+                if block.weight is not None:
+                    slopes = slopes * block.weight
                 self.products.add(rows, np.ascontiguousarray(slopes.T), pulled)
                 totals += slopes.sum(axis=0, dtype=np.float64)
             return value, pulled, totals
@@ -113,7 +124,10 @@ class OutputsSweep(Sweep):
         user = self._to_user(w)
         (value, pulled, totals), (other_value, other, other_totals) = in_parallel(total)
         pulled += other
-        return value + other_value, self._from_user(pulled, totals + other_totals, w.dtype)
+        gradient = self._from_user(pulled, totals + other_totals, w.dtype)
+        if self.data.weight is None:
+            gradient *= self.data.share
+        return value + other_value, gradient
 
     def map(self, kernel: PerRow, w: FloatArray) -> FloatArray:
         def fill(half: int) -> None:

@@ -19,10 +19,10 @@ from skgrad.solvers._line_search import Trial, along, backtracking, strong_wolfe
 # Loosest accuracy of a Newton direction, in the norm of the approximate Hessian.
 LOOSEST = 0.3
 # A direction need not be more accurate than this, relative to the suboptimality that ends the run.
-FINAL_ACCURACY = 0.1
-# Products with the Hessian before a low-rank preconditioner is built or built anew: about what that
-# costs on data of the size from which this solver is chosen.
-PATIENCE = 8
+FINAL_ACCURACY = 0.3
+# A direction that takes more products with the Hessian than this pays for a low-rank preconditioner
+# for the next, or for a new one: it costs about as much as some of them.
+PATIENCE = 5
 # A low-rank preconditioner that needs a handful of products is the Hessian up to this factor.
 DECREMENT_MARGIN = 2.0
 # Where the Hessian jumps, the decrement may underestimate the distance to the optimum tenfold.
@@ -31,9 +31,10 @@ JUMP_MARGIN = 10.0
 
 @dataclass(slots=True)
 class NewtonCGState(State):
-    """Gradient at w, and the low-rank preconditioner once there is one."""
+    """Gradient at w, products that the last direction took, and a low-rank preconditioner if any."""
 
     gradient: FloatArray | None = None
+    n_inner: int = 0
     inverse: Inverse | None = None
 
 
@@ -121,7 +122,7 @@ class NewtonCG(Solver):
             gap = least_gap(gap, DECREMENT_MARGIN * left)
         return trial.w, NewtonCGState(
             trial.value, norm(trial.gradient), trial.step, gap,
-            gradient=trial.gradient, inverse=inverse,
+            gradient=trial.gradient, n_inner=model.n_iter, inverse=inverse,
         )  # fmt: skip
 
     def _direction(
@@ -130,17 +131,13 @@ class NewtonCG(Solver):
         """Minimise the quadratic model at w; return also the low-rank preconditioner, if any."""
         assert state.gradient is not None
         hessian, inverse = objective.linearise(w), state.inverse
-        patience = min(PATIENCE, self.max_inner) if hessian.most_terms() else self.max_inner
-        used, model = inverse or hessian.diagonal_inverse(), at_zero(state.gradient)
+        if state.n_inner > PATIENCE:
+            inverse = hessian.low_rank_inverse() or inverse
+        used = inverse or hessian.diagonal_inverse()
         target = self._target(objective, state, run, used)
-        model = conjugate_gradients(hessian.hess_vec, used, model, target=target, max_iter=patience)
-        if model.error > target and patience < self.max_inner:
-            inverse = hessian.low_rank_inverse()
-            target = self._target(objective, state, run, inverse)
-            model = conjugate_gradients(
-                hessian.hess_vec, inverse, model,
-                target=target, max_iter=self.max_inner - patience,
-            )  # fmt: skip
+        model = conjugate_gradients(
+            hessian.hess_vec, used, at_zero(state.gradient), target=target, max_iter=self.max_inner
+        )
         return model, inverse
 
     @staticmethod
