@@ -71,7 +71,7 @@ class CoordinatePenalty:
                 inner += self.standardization.pull_curvature(row)
 
     def diagonal(self, w: FloatArray) -> FloatArray:
-        """Compute the diagonal of the Hessian in the coefficients, shape (n_outputs, n_features)."""
+        """Compute the Hessian's diagonal in the coefficients, shape (n_outputs, n_features)."""
         scaling, curvature = self.standardization, self.penalty.curvature(self.coef(w))
         if scaling.rotation is None:
             gain = scaling.scale**2

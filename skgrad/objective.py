@@ -177,6 +177,11 @@ class Objective:
         return self.loss.continuous_curvature
 
     @property
+    def coupled(self) -> bool:
+        """Whether the outputs of a row interact, so that the Hessian is one block."""
+        return self.loss.coupled
+
+    @property
     def block_size(self) -> int:
         """Order of the largest diagonal block of the Hessian."""
         return self.n_params if self.loss.coupled else self.model.row_length

@@ -9,9 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import numpy as np
+from scipy.sparse import csr_array, csr_matrix
 
+from skgrad import linalg
 from skgrad._typing import FloatArray, Matrix
-from skgrad.linalg import BLOCK_BYTES, is_small
 
 # Multiplications from which compiled loops pay for the second that importing and compiling takes.
 COMPILED_PRODUCT = 1_000_000
@@ -27,7 +28,7 @@ class Products(ABC):
     @staticmethod
     def of(X: Matrix, n_outputs: int) -> Products | None:
         """Choose by the kind of the matrix; None where a plain product is as good."""
-        if n_outputs == 1 or is_small(X):
+        if n_outputs == 1 or linalg.is_small(X):
             return None
         if isinstance(X, np.ndarray):
             return DenseProducts(X, n_outputs)
@@ -63,7 +64,7 @@ class DenseProducts(Products):
 
     def __init__(self, X: FloatArray, n_outputs: int) -> None:
         self.X, self.n_outputs = X, n_outputs
-        self.n_rows = max(1, BLOCK_BYTES // max(X[:1].nbytes, 1))
+        self.n_rows = max(1, linalg.BLOCK_BYTES // max(X[:1].nbytes, 1))
 
     def halfway(self) -> int:
         return len(self.X) // 2
@@ -88,7 +89,7 @@ class DenseProducts(Products):
 class SparseProducts(Products):
     """Products with a CSR matrix, by compiled loops: a stored number meets neighbours in memory."""
 
-    def __init__(self, X: Matrix, n_outputs: int) -> None:
+    def __init__(self, X: csr_array | csr_matrix, n_outputs: int) -> None:
         self.X, self.n_outputs = X, n_outputs
         self.n_rows = max(1, PREDICTION_BYTES // (n_outputs * X.dtype.itemsize))
 

@@ -41,7 +41,7 @@ class Sweep(ABC):
 
     @abstractmethod
     def pull(self, kernel: Pulled, w: FloatArray) -> tuple[float, FloatArray]:
-        """Add up the numbers that kernel(block, raw) returns, weigh its slopes and pull them back."""
+        """Add up the numbers that kernel(block, raw) returns; weigh its slopes, pull them back."""
 
     @abstractmethod
     def map(self, kernel: PerRow, w: FloatArray) -> FloatArray:
@@ -156,14 +156,14 @@ class OutputsSweep(Sweep):
             yield rows, self._block(rows), raw.T
 
     def _block(self, rows: slice) -> Batch:
-        """Targets and weights of some rows. Kernels have no use for A, and cutting it takes time."""
+        """Cut targets and weights. Kernels have no use for A, and cutting it takes time."""
         weight = self.data.weight
         return self.data._replace(
             y=self.data.y[rows], weight=None if weight is None else weight[rows]
         )
 
     def _to_user(self, w: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The user's coefficients, arranged for the products, and intercepts in a column."""
+        """Compute the user's coefficients, arranged for the products, and intercepts."""
         coef = self.scaling.coef_to_user(self.model.coef(w))
         shift = self.model.rows(w)[:, self.model.n_features :]
         return self.products.arrange(coef), shift - coef @ self.scaling.center[:, None]

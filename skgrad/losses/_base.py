@@ -89,9 +89,12 @@ class Loss(Parameterized, ABC):
         """Curvature of each sample times its row of `direction`, an array of raw's shape."""
         return state * direction
 
-    def curvature_diagonal(self, state: FloatArray) -> FloatArray:
-        """Diagonal of each sample's curvature, of raw's shape."""
-        return state
+    def total_curvature(self, state: FloatArray, weight: FloatArray) -> FloatArray:
+        """Weighted sum of the samples' curvatures, shape (n_outputs, n_outputs), in float64.
+
+        `weight` broadcasts with raw.
+        """
+        return np.diag(np.add.reduce(state * weight, axis=0, dtype=np.float64))
 
     def rank_one_terms(self, state: FloatArray) -> FloatArray:
         """Write each sample's curvature as sum_j strength_j v_j v_j'; return the strengths."""

@@ -29,7 +29,7 @@ def _probabilities(raw: FloatArray) -> FloatArray:
 
 
 def _tails(sorted_p: FloatArray) -> FloatArray:
-    """Sums of each row's entries from every position to the end, the smallest first."""
+    """Sum each row from every position to its end, the smallest entries first."""
     return np.cumsum(sorted_p[:, ::-1], axis=1)[:, ::-1]
 
 
@@ -112,8 +112,11 @@ class Multinomial(Loss):
         product -= probability * product.sum(axis=0)
         return product.T
 
-    def curvature_diagonal(self, state: FloatArray) -> FloatArray:
-        return state - np.square(state)
+    def total_curvature(self, state: FloatArray, weight: FloatArray) -> FloatArray:
+        weighted = state * weight
+        total = -(weighted.T @ state).astype(np.float64)
+        total[np.diag_indices(len(total))] += np.add.reduce(weighted, axis=0, dtype=np.float64)
+        return total
 
     def rank_one_terms(self, state: FloatArray) -> FloatArray:
         r"""Strengths in the factorisation LDL' of diag(p) - pp', classes in order of p.

@@ -70,9 +70,7 @@ class Explicit(StandardizedMatrix):
         self.A, self.n_samples, self.dtype = A, len(A), A.dtype
 
     @classmethod
-    def build(
-        cls, X: Matrix, standardization: Standardization, *, intercept: bool
-    ) -> Explicit:
+    def build(cls, X: Matrix, standardization: Standardization, *, intercept: bool) -> Explicit:
         """Centre and scale a copy of X."""
         n_samples, n_features = X.shape
         A = np.empty((n_samples, n_features + intercept), dtype=X.dtype)

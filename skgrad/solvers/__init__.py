@@ -107,9 +107,10 @@ def get_solver(solver: str | Solver) -> Solver:
 def choose_solver(objective: Objective) -> Solver:
     """Pick a solver for an objective: the rule behind ``solver="auto"``.
 
-    Smooth objectives go to `Newton` while the blocks of the Hessian are small, else to `LBFGS`;
-    with penalties that have kinks, to `ProximalNewton` or `ProximalGradient`. Losses with kinks go
-    to `InteriorPoint` while the blocks are small, else to `AugmentedLagrangian`.
+    Smooth objectives go to `Newton` while the blocks of the Hessian are small, else to `NewtonCG`
+    (multinomial loss) or `LBFGS`; with penalties that have kinks, to `ProximalNewton` or
+    `ProximalGradient`. Losses with kinks go to `InteriorPoint` while the blocks are small, else to
+    `AugmentedLagrangian`.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ from skgrad.objective import Capability, Objective
 from skgrad.solvers._base import Solver
 from skgrad.solvers.lbfgs import LBFGS
 from skgrad.solvers.newton import Newton
+from skgrad.solvers.newton_cg import NewtonCG
 from skgrad.solvers.proximal_gradient import ProximalGradient
 from skgrad.solvers.proximal_newton import ProximalNewton
 
@@ -27,4 +28,6 @@ def choose_for_smooth_loss(objective: Objective) -> Solver:
     """Pick a method of Newton's family where it pays, else one that needs gradients only."""
     if Capability.SMOOTH_PENALTY not in objective.offers:
         return ProximalNewton() if newton_pays(objective) else ProximalGradient()
-    return Newton() if newton_pays(objective) else LBFGS()
+    if newton_pays(objective):
+        return Newton()
+    return NewtonCG() if objective.coupled else LBFGS()

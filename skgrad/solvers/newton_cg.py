@@ -10,32 +10,35 @@ from typing import Any, ClassVar
 from sklearn.utils._param_validation import Interval
 
 from skgrad._typing import FloatArray
-from skgrad.linearisation import Inverse, Linearisation
+from skgrad.linearisation import Inverse
 from skgrad.objective import Capability, Objective
 from skgrad.solvers._base import Run, Solver, State, Status, least_gap, norm
-from skgrad.solvers._conjugate_gradient import Quadratic, at_zero, conjugate_gradients, energy
+from skgrad.solvers._conjugate_gradient import conjugate_gradients, energy
 from skgrad.solvers._line_search import Trial, along, backtracking, strong_wolfe
 
 # Loosest accuracy of a Newton direction, in the norm of the approximate Hessian.
 LOOSEST = 0.3
 # A direction need not be more accurate than this, relative to the suboptimality that ends the run.
-FINAL_ACCURACY = 0.3
+FINAL_ACCURACY = 0.5
 # A direction that takes more products with the Hessian than this pays for a low-rank preconditioner
 # for the next, or for a new one: it costs about as much as some of them.
 PATIENCE = 5
-# A low-rank preconditioner that needs a handful of products is the Hessian up to this factor.
-DECREMENT_MARGIN = 2.0
 # Where the Hessian jumps, the decrement may underestimate the distance to the optimum tenfold.
 JUMP_MARGIN = 10.0
 
 
 @dataclass(slots=True)
 class NewtonCGState(State):
-    """Gradient at w, products that the last direction took, and a low-rank preconditioner if any."""
+    """What the next direction starts from.
+
+    The gradient at w, the low-rank preconditioner if there is one, the least curvature relative to
+    it that was seen, and the number of products with the Hessian that the last direction took.
+    """
 
     gradient: FloatArray | None = None
-    n_inner: int = 0
     inverse: Inverse | None = None
+    flattest: float = math.inf
+    n_inner: int = 0
 
 
 class NewtonCG(Solver):
@@ -101,58 +104,56 @@ class NewtonCG(Solver):
     ) -> tuple[FloatArray, NewtonCGState]:
         """Solve for the Newton direction as far as it pays, and search along it."""
         assert state.gradient is not None
-        model, inverse = self._direction(objective, w, state, run)
+        hessian, inverse, flattest = objective.linearise(w), state.inverse, state.flattest
+        if state.n_inner > PATIENCE:
+            rebuilt = hessian.low_rank_inverse()
+            inverse, flattest = (inverse, flattest) if rebuilt is None else (rebuilt, math.inf)
+        used = inverse or hessian.mean_inverse()
+        model = conjugate_gradients(
+            hessian.hess_vec, used, state.gradient, max_iter=self.max_inner,
+            forcing=self._forcing(objective, state, used),
+            accuracy=FINAL_ACCURACY * run.tol * abs(state.value),
+        )  # fmt: skip
+        flattest = min(flattest, model.flattest)
         # How far w is from the minimum, as the Hessian at w sees it.
         margin = 1.0 if objective.continuous_curvature else JUMP_MARGIN
         decrement = margin * (model.decrease + model.error)
-        slope = float(state.gradient @ model.x)
-        start = Trial(0.0, state.value, slope, state.gradient, w)
-        evaluate = along(objective.value_and_gradient, w, model.x)
-        # Across jumps of the Hessian a step that merely decreases may be far too short.
-        search = backtracking if objective.continuous_curvature else strong_wolfe
-        trial = search(evaluate, start, float(self.learning_rate)) if slope < 0 else None
+        trial = self._search(objective, w, state, model.x)
         if trial is None:
             gap = least_gap(objective.gradient_gap(w, state.gradient), decrement)
             return w, replace(state, gap=gap, status=Status.PRECISION)
         gap = objective.gradient_gap(trial.w, trial.gradient)
-        if objective.continuous_curvature or math.isnan(gap):
-            gap = least_gap(gap, decrement)
-        if inverse is not None and objective.continuous_curvature:
-            left = energy(trial.gradient, inverse(trial.gradient))
-            gap = least_gap(gap, DECREMENT_MARGIN * left)
+        if objective.continuous_curvature:
+            left = energy(trial.gradient, used) / flattest
+            gap = least_gap(gap, decrement, left)
+        elif math.isnan(gap):
+            gap = decrement
         return trial.w, NewtonCGState(
-            trial.value, norm(trial.gradient), trial.step, gap,
-            gradient=trial.gradient, n_inner=model.n_iter, inverse=inverse,
+            trial.value, norm(trial.gradient), trial.step, gap, gradient=trial.gradient,
+            inverse=inverse, flattest=flattest, n_inner=model.n_iter,
         )  # fmt: skip
 
-    def _direction(
-        self, objective: Objective, w: FloatArray, state: NewtonCGState, run: Run
-    ) -> tuple[Quadratic, Inverse | None]:
-        """Minimise the quadratic model at w; return also the low-rank preconditioner, if any."""
+    def _search(
+        self, objective: Objective, w: FloatArray, state: NewtonCGState, direction: FloatArray
+    ) -> Trial | None:
         assert state.gradient is not None
-        hessian, inverse = objective.linearise(w), state.inverse
-        if state.n_inner > PATIENCE:
-            inverse = hessian.low_rank_inverse() or inverse
-        used = inverse or hessian.diagonal_inverse()
-        target = self._target(objective, state, run, used)
-        model = conjugate_gradients(
-            hessian.hess_vec, used, at_zero(state.gradient), target=target, max_iter=self.max_inner
-        )
-        return model, inverse
+        slope = float(state.gradient @ direction)
+        if not slope < 0:
+            return None
+        start = Trial(0.0, state.value, slope, state.gradient, w)
+        evaluate = along(objective.value_and_gradient, w, direction)
+        # Across jumps of the Hessian a step that merely decreases may be far too short.
+        search = backtracking if objective.continuous_curvature else strong_wolfe
+        return search(evaluate, start, float(self.learning_rate))
 
     @staticmethod
-    def _target(
-        objective: Objective, state: NewtonCGState, run: Run, inverse: Inverse
-    ) -> float:
-        """Error of the quadratic model at which its minimisation stops.
+    def _forcing(objective: Objective, state: NewtonCGState, inverse: Inverse) -> float:
+        """Accuracy of the direction: the root of the relative decrease that is to be expected.
 
-        The forcing term, a bound on the relative error, is the square root of the relative decrease
-        to expect: zero at the optimum, so that convergence is superlinear.
+        It vanishes at the optimum, so that convergence is superlinear.
         """
         assert state.gradient is not None
-        expected, scale = energy(state.gradient, inverse(state.gradient)), abs(state.value)
-        final = FINAL_ACCURACY * run.tol * scale
         if objective.constant_curvature:
-            return final
-        forcing = min(LOOSEST, math.sqrt(expected / scale)) if expected < scale else LOOSEST
-        return max(forcing**2 * expected, final)
+            return 0.0
+        expected, scale = energy(state.gradient, inverse), abs(state.value)
+        return min(LOOSEST, math.sqrt(expected / scale)) if expected < scale else LOOSEST
