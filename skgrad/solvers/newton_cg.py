@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
+import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from skgrad._typing import FloatArray
@@ -153,7 +154,10 @@ class NewtonCG(Solver):
         It vanishes at the optimum, so that convergence is superlinear.
         """
         assert state.gradient is not None
+        # The energy of the residual is not known below its rounding error.
+        tightest = math.sqrt(float(np.finfo(objective.dtype).eps))
         if objective.constant_curvature:
-            return 0.0
+            return tightest
         expected, scale = energy(state.gradient, inverse), abs(state.value)
-        return min(LOOSEST, math.sqrt(expected / scale)) if expected < scale else LOOSEST
+        wanted = math.sqrt(expected / scale) if expected < scale else 1.0
+        return min(max(wanted, tightest), LOOSEST)
