@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import copy
 from enum import Enum
 from typing import NamedTuple
@@ -20,8 +20,9 @@ from skgrad.coordinates import (
     standardize,
     typical_curvature,
 )
+from skgrad.duals import DualForm, DualPoint, has_box_dual, pack_primal
 from skgrad.hinges import HingeForm
-from skgrad.linalg import density
+from skgrad.linalg import density, has_contiguous_rows
 from skgrad.losses import Loss, MoreauEnvelope
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
 from skgrad.penalties import Penalty
@@ -39,6 +40,7 @@ class Capability(Enum):
     SMOOTH_PENALTY = "a smooth penalty"
     LOSS_PROX = "a loss with a proximal operator"
     HINGES = "a piecewise linear loss with an L1, L2, elastic-net, sign or no penalty"
+    BOX_DUAL = "a loss with one kink or two, an L2 penalty and rows that lie in memory"
 
 
 class Smoothness(NamedTuple):
@@ -136,6 +138,7 @@ class Objective:
     def offers(self) -> frozenset[Capability]:
         """Capabilities that a solver can rely on."""
         hinges = self.loss.piecewise_linear and self.penalty.l1_strength is not None
+        box_dual = has_box_dual(self.loss, self.penalty, self._rows.data.y)
         return frozenset(
             capability
             for capability, holds in (
@@ -143,6 +146,7 @@ class Objective:
                 (Capability.SMOOTH_PENALTY, self.penalty.smooth),
                 (Capability.LOSS_PROX, self.loss.has_prox),
                 (Capability.HINGES, hinges),
+                (Capability.BOX_DUAL, box_dual and has_contiguous_rows(self.X)),
             )
             if holds
         )
@@ -155,6 +159,7 @@ class Objective:
             Capability.SMOOTH_PENALTY: f"the {penalty} penalty is not smooth",
             Capability.LOSS_PROX: f"the {loss} loss has none",
             Capability.HINGES: f"the loss is {loss} and the penalty {penalty}",
+            Capability.BOX_DUAL: f"the loss is {loss} and the penalty {penalty}",
         }[capability]
 
     @property
@@ -342,6 +347,15 @@ class Objective:
         """Write the objective as a sum of hinges plus a quadratic (interior point methods)."""
         data = self._rows.data
         return HingeForm(data, self.model, self.loss, self.penalty, self.standardization)
+
+    def dual_form(self, output: int) -> DualForm:
+        """Write the dual of one output's part of the objective (dual coordinate ascent)."""
+        parts = self.model, self.loss, self.penalty, self.standardization
+        return DualForm(self._rows.data, self.X, *parts, output)
+
+    def dual_to_primal(self, points: Sequence[tuple[DualForm, DualPoint]]) -> FloatArray:
+        """Compute the parameters that belong to the dual points of all outputs."""
+        return pack_primal(points, self.model, self.standardization).astype(self.dtype, copy=False)
 
     # -- what a block of rows contributes -----------------------------------------------------
 

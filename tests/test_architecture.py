@@ -31,6 +31,7 @@ FLOORS = {
     "_threads": 0,
     "rows": 1.25,  # the parts of the objective, in the order in which it is built from them
     "hinges": 1.5,
+    "duals": 1.5,
     "coordinate_penalty": 1.5,
     "coordinates": 1.5,
     "gaps": 1.5,
