@@ -345,8 +345,7 @@ class Objective:
 
     def hinge_form(self) -> HingeForm:
         """Write the objective as a sum of hinges plus a quadratic (interior point methods)."""
-        data = self._rows.data
-        return HingeForm(data, self.model, self.loss, self.penalty, self.standardization)
+        return HingeForm(self._rows, self.model, self.loss, self.penalty, self.standardization)
 
     def dual_form(self, output: int) -> DualForm:
         """Write the dual of one output's part of the objective (dual coordinate ascent)."""
