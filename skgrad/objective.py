@@ -40,7 +40,7 @@ class Capability(Enum):
     SMOOTH_PENALTY = "a smooth penalty"
     LOSS_PROX = "a loss with a proximal operator"
     HINGES = "a piecewise linear loss with an L1, L2, elastic-net, sign or no penalty"
-    BOX_DUAL = "a loss with one kink or two, an L2 penalty and rows that lie in memory"
+    BOX_DUAL = "a loss with one kink or two, an L2 penalty and data stored by rows"
 
 
 class Smoothness(NamedTuple):
@@ -154,12 +154,13 @@ class Objective:
     def lacks(self, capability: Capability) -> str:
         """Say in a clause why a capability is not offered."""
         loss, penalty = type(self.loss).__name__, type(self.penalty).__name__
+        order = "rows" if has_contiguous_rows(self.X) else "columns"
         return {
             Capability.SMOOTH_LOSS: f"the {loss} loss is not smooth",
             Capability.SMOOTH_PENALTY: f"the {penalty} penalty is not smooth",
             Capability.LOSS_PROX: f"the {loss} loss has none",
             Capability.HINGES: f"the loss is {loss} and the penalty {penalty}",
-            Capability.BOX_DUAL: f"the loss is {loss} and the penalty {penalty}",
+            Capability.BOX_DUAL: f"the loss is {loss}, the penalty {penalty}, X stored by {order}",
         }[capability]
 
     @property
