@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from skgrad._typing import FloatArray
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization
 from skgrad.penalties import Penalty
-from skgrad.rows import Batch
+from skgrad.rows import Batch, RowSum
 
 
 class HingeForm:
@@ -29,13 +31,16 @@ class HingeForm:
 
     def __init__(
         self,
-        data: Batch,
+        rows: RowSum,
         model: LinearModel,
         loss: Loss,
         penalty: Penalty,
         standardization: Standardization,
     ) -> None:
-        self.A, self.model, self.standardization = data.A, model, standardization
+        data = rows.data
+        self._row_sum, self._tall = rows, RowSum(data, _merged(rows.slices, model.row_length))
+        self.A, self.model = data.A, model
+        self.standardization = standardization
         self.ridge, self.n_raw = penalty.strong_convexity, data.A.n_samples * model.n_outputs
         self.l1, self.nonnegative = penalty.l1_strength or 0.0, penalty.nonnegative
         self.on_coef = self.l1 > 0.0 or self.nonnegative
@@ -69,7 +74,8 @@ class HingeForm:
     def _steepest_slope(self) -> FloatArray:
         """Bound the derivative of the loss in every coefficient, by Cauchy and Schwarz."""
         rows = self.cost[:, : self.n_raw].sum(axis=0).reshape(-1, self.model.n_outputs)
-        slopes = rows.T @ np.sqrt(self.A.squared_row_norms())
+        norms = [block.A.squared_row_norms() for block in self._row_sum.blocks]
+        slopes = rows.T @ np.sqrt(np.concatenate(norms))
         scaled: FloatArray = slopes[:, None] * self.standardization.inverse_scale
         return scaled.ravel()
 
@@ -81,8 +87,7 @@ class HingeForm:
     def backward(self, theta: FloatArray) -> FloatArray:
         """Multiply by the transpose of the linear map `forward`."""
         raw = theta[: self.n_raw].reshape(-1, self.model.n_outputs)
-        gradient = self.model.backward(self.A, raw.astype(self.A.dtype, copy=False))
-        gradient = gradient.astype(np.float64, copy=False)
+        gradient = self._sum(self._row_sum, self._pull, raw)
         if self.on_coef:
             coef = self.model.coef(gradient)
             coef += self.standardization.pull(theta[self.n_raw :].reshape(coef.shape))
@@ -91,8 +96,7 @@ class HingeForm:
     def hessian(self, weights: FloatArray) -> FloatArray:
         """Compute blocks of the Hessian of sum_j weights_j z_j^2 / 2 + mu |coef|^2 / 2."""
         raw = weights[: self.n_raw].reshape(-1, self.model.n_outputs)
-        blocks = self.model.hessian(self.A, raw.astype(self.A.dtype, copy=False))
-        blocks = blocks.astype(np.float64, copy=False)
+        blocks = self._sum(self._tall, self._curve, raw)
         p = self.model.n_features
         curvature = np.full((len(blocks), p), self.ridge, dtype=blocks.dtype)
         if self.on_coef:
@@ -101,6 +105,20 @@ class HingeForm:
             inner = block[:p, :p]
             inner += self.standardization.pull_curvature(row)
         return blocks
+
+    def _sum(
+        self, rows: RowSum, kernel: Callable[[Batch], FloatArray], terms: FloatArray
+    ) -> FloatArray:
+        """Add up over blocks of rows, which bring their part of ``terms`` along as targets."""
+        terms = terms.astype(self.A.dtype, copy=False)
+        total: FloatArray = rows.with_targets(terms).reduce(kernel)
+        return total.astype(np.float64, copy=False)
+
+    def _pull(self, block: Batch) -> FloatArray:
+        return self.model.backward(block.A, block.y)
+
+    def _curve(self, block: Batch) -> FloatArray:
+        return self.model.hessian(block.A, block.y)
 
     def ridge_gradient(self, w: FloatArray) -> FloatArray:
         """Compute the gradient of the quadratic part."""
@@ -127,3 +145,13 @@ class HingeForm:
 
     def _coef(self, w: FloatArray) -> FloatArray:
         return self.standardization.coef_to_user(self.model.coef(w))
+
+
+def _merged(slices: list[slice], row_length: int) -> list[slice]:
+    """Merge blocks that are flatter than two squares: adding up their Gram matrices would cost."""
+    merged, start = [], 0
+    for rows in slices:
+        if rows.stop - start >= 2 * row_length or rows is slices[-1]:
+            merged.append(slice(start, rows.stop))
+            start = rows.stop
+    return merged

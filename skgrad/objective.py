@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from enum import Enum
@@ -26,8 +26,9 @@ from skgrad.coordinates import (
     typical_curvature,
     uniform,
 )
+from skgrad.duals import DualForm, DualPoint, has_box_dual, pack_primal
 from skgrad.hinges import HingeForm
-from skgrad.linalg import density, is_small
+from skgrad.linalg import density, has_contiguous_rows, is_small
 from skgrad.linearisation import Linearisation
 from skgrad.losses import Loss, MoreauEnvelope
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
@@ -53,6 +54,7 @@ class Capability(Enum):
     LOSS_PROX = "a loss with a proximal operator"
     HINGES = "a piecewise linear loss with an L1, L2, elastic-net, sign or no penalty"
     ROW_EPOCHS = "a loss with a compiled formula and an L1, L2, elastic-net, sign or no penalty"
+    BOX_DUAL = "a loss with one kink or two, an L2 penalty and data stored by rows"
 
 
 class Smoothness(NamedTuple):
@@ -154,6 +156,7 @@ class Objective:
     def offers(self) -> frozenset[Capability]:
         """Capabilities that a solver can rely on."""
         shrinkage = self.penalty.l1_strength is not None
+        box_dual = has_box_dual(self.loss, self.penalty, self._rows.data.y)
         return frozenset(
             capability
             for capability, holds in (
@@ -162,6 +165,7 @@ class Objective:
                 (Capability.LOSS_PROX, self.loss.has_prox),
                 (Capability.HINGES, self.loss.piecewise_linear and shrinkage),
                 (Capability.ROW_EPOCHS, self.loss.formula is not None and shrinkage),
+                (Capability.BOX_DUAL, box_dual and has_contiguous_rows(self.X)),
             )
             if holds
         )
@@ -169,12 +173,14 @@ class Objective:
     def lacks(self, capability: Capability) -> str:
         """Say in a clause why a capability is not offered."""
         loss, penalty = type(self.loss).__name__, type(self.penalty).__name__
+        order = "rows" if has_contiguous_rows(self.X) else "columns"
         return {
             Capability.SMOOTH_LOSS: f"the {loss} loss is not smooth",
             Capability.SMOOTH_PENALTY: f"the {penalty} penalty is not smooth",
             Capability.LOSS_PROX: f"the {loss} loss has none",
             Capability.HINGES: f"the loss is {loss} and the penalty {penalty}",
             Capability.ROW_EPOCHS: f"the loss is {loss} and the penalty {penalty}",
+            Capability.BOX_DUAL: f"the loss is {loss}, the penalty {penalty}, X stored by {order}",
         }[capability]
 
     @property
@@ -494,8 +500,16 @@ class Objective:
 
     def hinge_form(self) -> HingeForm:
         """Write the objective as a sum of hinges plus a quadratic (interior point methods)."""
-        data = self._rows.data
-        return HingeForm(data, self.model, self.loss, self.penalty, self.standardization)
+        return HingeForm(self._rows, self.model, self.loss, self.penalty, self.standardization)
+
+    def dual_form(self, output: int) -> DualForm:
+        """Write the dual of one output's part of the objective (dual coordinate ascent)."""
+        parts = self.model, self.loss, self.penalty, self.standardization
+        return DualForm(self._rows.data, self.X, *parts, output)
+
+    def dual_to_primal(self, points: Sequence[tuple[DualForm, DualPoint]]) -> FloatArray:
+        """Compute the parameters that belong to the dual points of all outputs."""
+        return pack_primal(points, self.model, self.standardization).astype(self.dtype, copy=False)
 
     # -- what a block of rows contributes -----------------------------------------------------
 

@@ -38,6 +38,7 @@ FLOORS = {
     "low_rank": 1.5,
     "sweep": 1.5,
     "linearisation": 1.75,
+    "duals": 1.5,
     "coordinate_penalty": 1.5,
     "coordinates": 1.5,
     "row_epochs": 1.5,

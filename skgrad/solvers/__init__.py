@@ -16,6 +16,7 @@ from skgrad.solvers._stochastic import StochasticSolver
 from skgrad.solvers.adagrad import AdaGrad
 from skgrad.solvers.adam import Adam
 from skgrad.solvers.augmented_lagrangian import AugmentedLagrangian
+from skgrad.solvers.dual_coordinate_ascent import DualCoordinateAscent
 from skgrad.solvers.gradient_descent import GradientDescent
 from skgrad.solvers.interior_point import InteriorPoint
 from skgrad.solvers.lbfgs import LBFGS
@@ -35,6 +36,7 @@ __all__ = [
     "Adam",
     "AugmentedLagrangian",
     "DivergenceError",
+    "DualCoordinateAscent",
     "GradientDescent",
     "IncompatibleSolverError",
     "InteriorPoint",
@@ -56,6 +58,8 @@ __all__ = [
 
 # The interior point method factorises some fifteen times, the alternative makes hundreds of passes.
 LARGEST_INTERIOR_BLOCK = 1000
+# Stored entries from which on compiled loops are worth the half second that importing numba takes.
+MANY_ENTRIES = 1e6
 
 SOLVERS: dict[str, type[Solver]] = {
     solver.name: solver
@@ -73,6 +77,7 @@ SOLVERS: dict[str, type[Solver]] = {
         ProximalNewton,
         InteriorPoint,
         AugmentedLagrangian,
+        DualCoordinateAscent,
     )
 }
 # Names that scikit-learn's linear models know, and the solver here that is most like them.
@@ -132,10 +137,11 @@ def get_solver(solver: str | Solver) -> Solver:
 def choose_solver(objective: Objective) -> Solver:
     """Pick a solver for an objective: the rule behind ``solver="auto"``.
 
-    Smooth objectives go to `Newton` while the blocks of the Hessian are small, else to `NewtonCG`
-    (multinomial loss) or `LBFGS`; with penalties that have kinks, to `ProximalNewton` or
-    `ProximalGradient`. Losses with kinks go to `InteriorPoint` while the blocks are small, else to
-    `AugmentedLagrangian`.
+    Smooth objectives go to `Newton` while the data and the blocks of the Hessian are small, to
+    `SubsampledNewton` if the data are large, else to `NewtonCG` (multinomial loss) or `LBFGS`; with
+    penalties that have kinks, to `ProximalNewton`. Losses with kinks go to `InteriorPoint` while
+    the blocks are small, else to `DualCoordinateAscent` if the penalty is L2 and the data are
+    large, else to `AugmentedLagrangian`.
 
     Parameters
     ----------
@@ -150,4 +156,10 @@ def choose_solver(objective: Objective) -> Solver:
         return choose_for_smooth_loss(objective)
     if InteriorPoint.needs <= objective.offers and objective.block_size <= LARGEST_INTERIOR_BLOCK:
         return InteriorPoint()
+    if DualCoordinateAscent.needs <= objective.offers and _is_large(objective):
+        return DualCoordinateAscent()
     return AugmentedLagrangian()
+
+
+def _is_large(objective: Objective) -> bool:
+    return objective.n_samples * objective.model.n_features * objective.density >= MANY_ENTRIES

@@ -23,8 +23,16 @@ SHORTEST_STEP = 1e-8
 PATIENCE = 10
 # A multiplier further inside its bounds than this, relatively, belongs to a hinge at its kink.
 KINK = 1e-3
-# Passes over the data of an iteration: the Hessian, and half a pass for each of five products.
-PASSES = 3.5
+# Centrality correctors: at most so many in an iteration, each for a step longer by so much, of
+# which it must gain a share; products further than a factor from their target are outliers
+# (Gondzio 1996). They save a quarter to a third of the iterations.
+CORRECTORS = 3
+LONGER, WORTHWHILE, OUTLIER = 0.3, 0.1, 10.0
+# Passes over the data of an iteration but for its directions: the Hessian and half a gradient.
+PASSES = 1.5
+
+
+Direction = tuple[FloatArray, FloatArray, FloatArray]  # of w, of z and of the variables
 
 
 @dataclass(slots=True)
@@ -54,8 +62,9 @@ class InteriorPoint(Solver):
 
     with multipliers p of the first and r = c - p of the second constraint. Each iteration solves
     :math:`(A'DA + \nabla^2 penalty)\,\Delta w = \ldots` twice with one factorisation, where
-    :math:`D^{-1} = u/r + t/p`. Takes 10 to 20 iterations whatever the data, and knows the duality
-    gap :math:`p't + r'u`. Serves hinge, absolute, quantile and epsilon-insensitive losses.
+    :math:`D^{-1} = u/r + t/p`, and up to three times more where centrality correctors lengthen the
+    step. Takes 10 to 20 iterations whatever the data, and knows the duality gap
+    :math:`p't + r'u`. Serves hinge, absolute, quantile and epsilon-insensitive losses.
 
     Parameters
     ----------
@@ -73,6 +82,9 @@ class InteriorPoint(Solver):
     References
     ----------
     J. Nocedal and S. Wright (2006). Numerical Optimization, 2nd edition, algorithms 14.3 and 16.4.
+
+    J. Gondzio (1996). Multiple centrality corrections in a primal-dual method for linear
+    programming. Computational Optimization and Applications 6, 137-156.
 
     M. C. Ferris and T. S. Munson (2002). Interior-point methods for massive support vector
     machines. SIAM Journal on Optimization 13, 783-804.
@@ -109,15 +121,16 @@ class InteriorPoint(Solver):
         form, variables, z, floor = state.form, state.variables, state.z, state.floor
         assert form is not None and variables is not None and z is not None and floor is not None
         system = _NewtonSystem(form, w, variables)
-        objective.passes += PASSES
         _, _, affine = system.direction(0.0, 0.0)
         reach = min(1.0, _longest_step(variables, affine))
         now = _complementarity(variables)
         predicted = _complementarity(variables + reach * affine)
         target = now / (2 * z.size * len(form.sign)) * (predicted / now) ** 3
         du, dt, dp, dr = affine
-        dw, dz, change = system.direction(target - dp * dt, target - dr * du)
-        step = float(self.learning_rate) * min(1.0, TO_BOUNDARY * _longest_step(variables, change))
+        products = np.stack([target - dp * dt, target - dr * du])
+        (dw, dz, change), reach = _recentre(system, variables, products, target)
+        objective.passes += PASSES + system.n_directions
+        step = float(self.learning_rate) * min(1.0, TO_BOUNDARY * reach)
         if not step > SHORTEST_STEP:
             return w, replace(state, status=Status.PRECISION)
         w, z = w + step * dw, z + step * dz
@@ -153,12 +166,36 @@ class InteriorPoint(Solver):
         return sparse, replace(state, value=value, gap=state.gap + max(0.0, value - state.value))
 
 
+def _recentre(
+    system: _NewtonSystem, variables: FloatArray, products: FloatArray, target: float
+) -> tuple[Direction, float]:
+    """Bring products that a longer step would make outliers towards the target, while it helps.
+
+    Gondzio's multiple centrality correctors: a solve costs a tenth of the factorisation.
+    """
+    best = system.direction(*products)
+    reach = _longest_step(variables, best[2])
+    for _ in range(CORRECTORS):
+        if reach >= 1.0:
+            break
+        u, t, p, r = variables + min(1.0, reach + LONGER) * best[2]
+        moved = np.stack([p * t, r * u])
+        pull = moved.clip(target / OUTLIER, target * OUTLIER) - moved
+        products = products + np.maximum(pull, -OUTLIER * target)
+        direction = system.direction(*products)
+        longest = _longest_step(variables, direction[2])
+        if longest < reach + WORTHWHILE * LONGER:
+            break
+        best, reach = direction, longest
+    return best, reach
+
+
 class _NewtonSystem:
     """Newton's equations of the perturbed optimality conditions, reduced to the parameters."""
 
     def __init__(self, form: HingeForm, w: FloatArray, variables: FloatArray) -> None:
         u, t, p, r = variables
-        self.form, self.variables = form, variables
+        self.form, self.variables, self.n_directions = form, variables, 0
         self.D = 1.0 / (u / r + t / p)
         self.factors, _ = factorise(form.hessian(self.D.sum(axis=0)))
         self.residual = form.backward((form.sign * p).sum(axis=0)) + form.ridge_gradient(w)
@@ -166,6 +203,7 @@ class _NewtonSystem:
     def direction(self, pt: Any, ru: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Solve for the step that brings the products p t and r u to the targets given."""
         form, (u, t, p, r) = self.form, self.variables
+        self.n_directions += 1
         e = (pt / p - t) - (ru / r - u)
         pulled = form.backward((form.sign * self.D * e).sum(axis=0))
         dw = -solve(self.factors, self.residual + pulled)
