@@ -74,10 +74,13 @@ def _with_best_intercepts(data: Batch, loss: Loss, raw: FloatArray) -> FloatArra
     raw = raw.astype(np.float64)
     y = data.y.astype(np.float64) if data.y.dtype.kind == "f" else data.y
     for _ in range(MAX_ITERATIONS):
-        slope = _total(data, loss.gradient(y, raw))
-        if np.abs(slope).max() <= np.finfo(np.float64).eps:
+        terms = data.weigh(loss.gradient(y, raw))
+        slope = terms.sum(axis=0, dtype=np.float64)
+        # Relative to the terms, which have the scale of y: what is left then is rounding.
+        size = float(np.abs(terms).sum(dtype=np.float64))
+        if float(np.abs(slope).max()) <= ROUNDING * float(np.finfo(np.float64).eps) * size:
             break
-        raw -= _newton_step(slope, _total_curvature(data, loss, y, raw))
+        raw -= _newton_step(data, loss, y, raw, slope)
     return raw
 
 
@@ -86,21 +89,20 @@ def _total(data: Batch, terms: FloatArray) -> FloatArray:
     return total
 
 
-def _total_curvature(data: Batch, loss: Loss, y: Array, raw: FloatArray) -> FloatArray:
-    """Sum the curvature over the rows, as a matrix."""
+def _newton_step(
+    data: Batch, loss: Loss, y: Array, raw: FloatArray, slope: FloatArray
+) -> FloatArray:
+    """Divide the slope by the curvature, summed over the rows."""
     if not loss.coupled:
-        return np.diag(_total(data, loss.curvature(y, raw)))
-    identity = np.eye(raw.shape[1])
+        curvature = _total(data, loss.curvature(y, raw))
+        flat = curvature == 0.0
+        return np.where(flat, 0.0, slope / np.where(flat, 1.0, curvature))
     columns = [
         _total(data, loss.curvature_product(y, raw, np.broadcast_to(unit, raw.shape)))
-        for unit in identity
+        for unit in np.eye(raw.shape[1])
     ]
-    return np.stack(columns, axis=1)
-
-
-def _newton_step(slope: FloatArray, curvature: FloatArray) -> FloatArray:
     # A shift common to all classes has neither slope nor curvature.
-    step: FloatArray = np.linalg.lstsq(curvature, slope)[0]
+    step: FloatArray = np.linalg.lstsq(np.stack(columns, axis=1), slope)[0]
     return step
 
 

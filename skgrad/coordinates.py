@@ -8,7 +8,7 @@ from scipy.linalg import lapack
 from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.losses import Loss
 from skgrad.models import Standardization
-from skgrad.moments import column_moments
+from skgrad.moments import column_moments, nonzero_sizes
 from skgrad.rows import Batch
 
 # Rows that estimate the largest eigenvalue of A'A / n. The estimate is within a few per cent for
@@ -17,6 +17,11 @@ SPECTRUM_ROWS = 2000
 POWER_ITERATIONS = 12
 # Decorrelation costs n * p^2 once and p^2 per evaluation.
 LARGEST_ROTATION = 300
+# Columns per row of a batch up to which a rotation (p^2 per batch, in cache) costs less than the
+# rows (p each, out of memory).
+ROTATED_COLUMNS = 8
+# Columns whose non-zeros differ by more than this factor need a scale each.
+LARGEST_SPREAD = 30.0
 # Least curvature that decorrelation divides by, relative to the largest: smaller ones are rounding.
 FLATTEST = 1e-9
 # An eigendecomposition of this order takes about a second.
@@ -60,6 +65,21 @@ def standardize(
     variance += ridge
     variance[constant] = np.inf
     return Standardization(mean.astype(X.dtype), (1.0 / np.sqrt(variance)).astype(X.dtype))
+
+
+def uniform(X: Matrix) -> Standardization | None:
+    """Scale all columns of a CSR matrix alike, to non-zeros of about one; None if they are unalike.
+
+    Sparse rows stay sparse, and rare features keep the long way that a single row moves them:
+    divided by their standard deviation, they would make rows longer, and steps shorter, a
+    hundredfold.
+    """
+    sizes = nonzero_sizes(X)
+    if sizes.max(initial=1.0) > LARGEST_SPREAD * sizes.min(initial=1.0):
+        return None
+    scale = 1.0 / float(np.median(sizes)) if len(sizes) else 1.0
+    p = X.shape[1]
+    return Standardization(np.zeros(p, dtype=X.dtype), np.full(p, scale, dtype=X.dtype))
 
 
 def typical_curvature(loss: Loss, y: Array, weight: FloatArray | None, n_outputs: int) -> float:

@@ -16,6 +16,11 @@ PILOT_ROWS = 1000
 # A task for a thread; no need to stay in cache where memory is read once.
 TASK_BYTES = 16 << 20
 
+# Non-zeros that the sizes of a sparse matrix's columns are estimated from, and the number of them
+# that a column needs for that.
+SIZED_NONZEROS = 100_000
+COMMON = 10
+
 
 def column_moments(
     X: Matrix, sample_weight: FloatArray | None, *, centered: bool
@@ -191,3 +196,13 @@ def sums_to_finite(X: FloatArray) -> bool:
         return bool(np.isfinite(X.sum()))
     blocks = list(row_blocks(X, TASK_BYTES))
     return all(np.isfinite(total) for total in map_in_order(lambda rows: X[rows].sum(), blocks))
+
+
+def nonzero_sizes(X: csr_array | csr_matrix) -> FloatArray:
+    """Estimate the root mean square of the non-zeros of common columns of a CSR matrix."""
+    step = max(1, X.nnz // SIZED_NONZEROS)
+    columns, squares = X.indices[::step], np.square(X.data[::step], dtype=np.float64)
+    counts = np.bincount(columns)
+    common = counts >= COMMON
+    mean: FloatArray = np.bincount(columns, weights=squares)[common] / counts[common]
+    return np.sqrt(mean[mean > 0])

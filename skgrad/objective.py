@@ -11,23 +11,27 @@ from typing import NamedTuple
 import numpy as np
 
 from skgrad import gaps
+from skgrad._kernels.formulas import CompiledUpdate
 from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.certificates import certified_gap
 from skgrad.columns import Columns
 from skgrad.coordinate_penalty import CoordinatePenalty
 from skgrad.coordinates import (
     LARGEST_ROTATION,
+    ROTATED_COLUMNS,
     decorrelate,
     largest_eigenvalue,
     shortest,
     standardize,
     typical_curvature,
+    uniform,
 )
 from skgrad.hinges import HingeForm
 from skgrad.linalg import density, is_small
 from skgrad.losses import Loss, MoreauEnvelope
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
 from skgrad.penalties import Penalty
+from skgrad.row_epochs import Plan, Walk, compiled_epoch
 from skgrad.row_space import RowSpace
 from skgrad.rows import Batch, RowSum
 from skgrad.sampling import important_rows
@@ -46,6 +50,7 @@ class Capability(Enum):
     SMOOTH_PENALTY = "a smooth penalty"
     LOSS_PROX = "a loss with a proximal operator"
     HINGES = "a piecewise linear loss with an L1, L2, elastic-net, sign or no penalty"
+    ROW_EPOCHS = "a loss with a compiled formula and an L1, L2, elastic-net, sign or no penalty"
 
 
 class Smoothness(NamedTuple):
@@ -145,14 +150,15 @@ class Objective:
     @property
     def offers(self) -> frozenset[Capability]:
         """Capabilities that a solver can rely on."""
-        hinges = self.loss.piecewise_linear and self.penalty.l1_strength is not None
+        shrinkage = self.penalty.l1_strength is not None
         return frozenset(
             capability
             for capability, holds in (
                 (Capability.SMOOTH_LOSS, self.loss.smooth),
                 (Capability.SMOOTH_PENALTY, self.penalty.smooth),
                 (Capability.LOSS_PROX, self.loss.has_prox),
-                (Capability.HINGES, hinges),
+                (Capability.HINGES, self.loss.piecewise_linear and shrinkage),
+                (Capability.ROW_EPOCHS, self.loss.formula is not None and shrinkage),
             )
             if holds
         )
@@ -165,6 +171,7 @@ class Objective:
             Capability.SMOOTH_PENALTY: f"the {penalty} penalty is not smooth",
             Capability.LOSS_PROX: f"the {loss} loss has none",
             Capability.HINGES: f"the loss is {loss} and the penalty {penalty}",
+            Capability.ROW_EPOCHS: f"the loss is {loss} and the penalty {penalty}",
         }[capability]
 
     @property
@@ -210,17 +217,23 @@ class Objective:
 
     def smoothness(self) -> Smoothness:
         """Bound the curvature of the whole objective and of single rows, for automatic steps."""
+        eigenvalue = largest_eigenvalue(self._rows.data, self.model.row_length)
+        mean = self._loss_curvature * eigenvalue + self._penalty_curvature()
+        return Smoothness(mean, max(mean, self.row_smoothness()))
+
+    def row_smoothness(self) -> float:
+        """Bound the curvature of single rows; no less than that of the whole objective."""
         data = self._rows.data
         weight = data.row_weights()
         share = 1.0 if weight is None else weight * self.n_samples
-        penalty = 0.0
-        if self.penalty.smooth:
-            strongest = float(np.max(self.penalty.output_convexity))
-            penalty = strongest * self.standardization.largest_gain() ** 2
-        eigenvalue = largest_eigenvalue(data, self.model.row_length)
-        mean = self._loss_curvature * eigenvalue + penalty
-        row = self._loss_curvature * float(np.max(data.A.squared_row_norms() * share)) + penalty
-        return Smoothness(mean, max(mean, row))
+        largest = float(np.max(data.A.squared_row_norms() * share))
+        return self._loss_curvature * largest + self._penalty_curvature()
+
+    def _penalty_curvature(self) -> float:
+        if not self.penalty.smooth:
+            return 0.0
+        strongest = float(np.max(self.penalty.output_convexity))
+        return strongest * self.standardization.largest_gain() ** 2
 
     # -- coordinates ------------------------------------------------------------------------------
 
@@ -263,9 +276,26 @@ class Objective:
             return self
         data = self._rows.data
         ridge = self.penalty.strong_convexity / (CURVATURE_AT_OPTIMUM * self._loss_curvature)
-        rotated = copy(self)
-        rotated._move(decorrelate(data, self.standardization, ridge=ridge), data.y, data.weight)
-        return rotated
+        return self._moved(decorrelate(data, self.standardization, ridge=ridge))
+
+    def _moved(self, standardization: Standardization) -> Objective:
+        data, moved = self._rows.data, copy(self)
+        moved._move(standardization, data.y, data.weight)
+        return moved
+
+    def for_batches(self, batch_size: int, *, plain: bool) -> Objective:
+        """Change to the coordinates in which updates by batches of this size are cheap and good.
+
+        Those of dense data are decorrelated if batches are large enough to pay for the rotations.
+        Sparse rows stay sparse for plain gradient descent, whose updates then touch non-zeros only;
+        other updates cost as much as there are columns, centred or not.
+        """
+        if self.density == 1.0 and batch_size * ROTATED_COLUMNS >= self.model.n_features:
+            return self.decorrelated()
+        if not plain or Capability.ROW_EPOCHS not in self.offers or batch_size * self.density >= 1:
+            return self
+        scaling = uniform(self.X)
+        return self if scaling is None else self._moved(scaling)
 
     def shortest(self, w: FloatArray) -> FloatArray:
         """Take the user's smallest coefficients (in norm) that predict the same as w.
@@ -285,7 +315,18 @@ class Objective:
     def value_and_gradient(
         self, w: FloatArray, batch: Batch | None = None
     ) -> tuple[float, FloatArray]:
-        """Compute value and gradient of the smooth part of F: loss, and penalty if it is smooth.
+        """Compute value and gradient of the smooth part of F: loss, and penalty if it is smooth."""
+        value, gradient = self.loss_and_gradient(w, batch)
+        return value + self.add_penalty(w, gradient), gradient
+
+    def add_penalty(self, w: FloatArray, gradient: FloatArray) -> float:
+        """Add the gradient of a smooth penalty in place and return its value, else 0."""
+        return self._penalty.add_to(w, gradient) if self.penalty.smooth else 0.0
+
+    def loss_and_gradient(
+        self, w: FloatArray, batch: Batch | None = None
+    ) -> tuple[float, FloatArray]:
+        """Compute value and gradient of F without its penalty.
 
         On a batch both are unbiased estimates: losses are multiplied by n_samples / n_batch.
         """
@@ -299,9 +340,11 @@ class Objective:
             value, gradient = self._value_and_gradient(batch, w)
             value *= factor
             gradient *= factor
-        if self.penalty.smooth:
-            value += self._penalty.add_to(w, gradient)
         return value, gradient
+
+    def penalty_value(self, w: FloatArray) -> float:
+        """Compute the penalty."""
+        return self._penalty.value(w)
 
     def nonsmooth_value(self, w: FloatArray) -> float:
         """Compute the part of F that `value_and_gradient` leaves out; 0 for smooth penalties."""
@@ -373,6 +416,15 @@ class Objective:
     ) -> Iterator[Batch | None]:
         """Yield every row once, in batches that `value_and_gradient` takes."""
         return self._rows.batches(batch_size, rng, shuffle=shuffle)
+
+    def row_epoch(self, walk: Walk, plan: Plan, update: CompiledUpdate, order: IntArray) -> Walk:
+        """Make one update per batch of rows, in this order; needs `Capability.ROW_EPOCHS`."""
+        assert self.loss.formula is not None
+        self.passes += 1.0
+        return compiled_epoch(
+            walk, plan, update, order, self.X, self._rows.data, self.loss.formula, self.model,
+            self.penalty, self.standardization,
+        )  # fmt: skip
 
     def share(self, batch: Batch | None) -> float:
         """Tell which fraction of the rows a batch holds."""

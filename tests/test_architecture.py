@@ -36,6 +36,7 @@ FLOORS = {
     "sampling": 1.5,
     "coordinate_penalty": 1.5,
     "coordinates": 1.5,
+    "row_epochs": 1.5,
     "certificates": 1.5,
     "gaps": 1.75,
     "columns": 1.8,

@@ -7,7 +7,8 @@ from scipy import sparse
 from tolerances import arithmetic
 
 from skgrad import linalg, moments
-from skgrad.moments import column_moments, selected_gram, sparse_columns
+from skgrad.linalg import selected_gram, sparse_columns
+from skgrad.moments import column_moments
 
 DTYPES = ["float64", "float32"]
 

@@ -100,7 +100,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
                 problem = problem.compressed(fit_intercept=self.fit_intercept)
             objective = problem.objective(fit_intercept=self.fit_intercept)
             solver = self._resolve_solver(objective)
-            objective = objective.decorrelated() if solver.first_order else objective
+            objective = solver.in_coordinates(objective)
             start = self._start(objective)
             stopping = self._early_stopping(objective, held_out)
             callbacks = problem.stop_rules() + ([] if stopping is None else [stopping])

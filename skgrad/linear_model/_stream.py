@@ -43,8 +43,9 @@ class StreamingEstimator(LinearEstimator):
             scaling = None if stream is None else stream.standardization
             objective = problem.objective(fit_intercept=self.fit_intercept, standardization=scaling)
             if stream is None:
-                objective = objective.decorrelated()
-                stream = self._open_stream(objective)
+                solver = self._streaming_solver()
+                objective = solver.in_coordinates(objective)
+                stream = self._open_stream(solver, objective)
             with single_threaded_blas(problem.X):
                 result = stream.solver.run(
                     objective, stream.w, tol=0.0, max_iter=1, horizon=self.max_iter,
@@ -56,7 +57,7 @@ class StreamingEstimator(LinearEstimator):
             self._stream = stream
         return self
 
-    def _open_stream(self, objective: Objective) -> Stream:
+    def _streaming_solver(self) -> Solver:
         auto = isinstance(self.solver, str) and self.solver == "auto"
         solver = SGD() if auto else get_solver(self.solver)
         if not solver.stochastic:
@@ -65,6 +66,9 @@ class StreamingEstimator(LinearEstimator):
                 f"{type(solver).__name__} needs all data at once. Use SGD, AdaGrad, "
                 "RMSProp or Adam, or warm_start=True."
             )
+        return solver
+
+    def _open_stream(self, solver: Solver, objective: Objective) -> Stream:
         fitted = self._fitted_params(objective) if self.__sklearn_is_fitted__() else None
         w = objective.start() if fitted is None else fitted
         return Stream(solver, objective.standardization, w, None, self._rng())

@@ -1,10 +1,11 @@
 """The contract of a loss."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal, TypeAlias, final
+from typing import Any, ClassVar, Literal, TypeAlias, final
 
 import numpy as np
 
+from skgrad._kernels.formulas import CompiledLoss
 from skgrad._parameters import Parameterized
 from skgrad._typing import Array, FloatArray
 
@@ -46,7 +47,7 @@ class Loss(Parameterized, ABC):
 
     Notes
     -----
-    The default of `value_and_gradient`, `curvature_product`, `inverse_link`, `prox` and
+    The default of `value_and_gradient`, `curvature_product`, `inverse_link`, `prox`, `formula` and
     `check_target` is meant to be replaced where a loss has something better or different.
     """
 
@@ -59,6 +60,18 @@ class Loss(Parameterized, ABC):
     continuous_curvature: ClassVar[bool] = True
     separated_below: ClassVar[float] = 0.0
     piecewise_linear: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Forget an inherited `formula` where the value or the gradient is another one."""
+        super().__init_subclass__(**options)
+        own = vars(cls)
+        if "formula" not in own and not own.keys().isdisjoint(("value", "gradient")):
+            cls.formula = Loss.formula  # type: ignore[method-assign]
+
+    @property
+    def formula(self) -> CompiledLoss | None:
+        """Formula that compiled loops know the loss by; None where they don't know it."""
+        return None
 
     @property
     @abstractmethod

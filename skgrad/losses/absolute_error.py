@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from skgrad._kernels.formulas import CompiledLoss, LossFormula
 from skgrad._typing import Array, FloatArray
 from skgrad.losses._base import Loss, Target, border_tolerance, two_sided
 from skgrad.losses._statistics import weighted_median
@@ -32,6 +33,10 @@ class AbsoluteError(Loss):
     target: ClassVar[Target] = "continuous"
     has_prox: ClassVar[bool] = True
     piecewise_linear: ClassVar[bool] = True
+
+    @property
+    def formula(self) -> CompiledLoss:
+        return CompiledLoss(LossFormula.EPSILON_INSENSITIVE, 0.0)
 
     @property
     def max_curvature(self) -> float:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
+from skgrad._kernels.formulas import CompiledLoss, LossFormula
 from skgrad._typing import Array, FloatArray
 from skgrad.losses._base import Loss, Target, border_tolerance, two_sided
 from skgrad.losses._statistics import weighted_mean, weighted_median
@@ -58,6 +59,10 @@ class EpsilonInsensitive(Loss):
 
     def __init__(self, epsilon: float = 0.1) -> None:
         self.epsilon = epsilon
+
+    @property
+    def formula(self) -> CompiledLoss:
+        return CompiledLoss(LossFormula.EPSILON_INSENSITIVE, self.epsilon)
 
     @property
     def max_curvature(self) -> float:
@@ -132,6 +137,10 @@ class SquaredEpsilonInsensitive(Loss):
 
     def __init__(self, epsilon: float = 0.1) -> None:
         self.epsilon = epsilon
+
+    @property
+    def formula(self) -> CompiledLoss:
+        return CompiledLoss(LossFormula.SQUARED_EPSILON_INSENSITIVE, self.epsilon)
 
     @property
     def max_curvature(self) -> float:

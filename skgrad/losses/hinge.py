@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from skgrad._kernels.formulas import CompiledLoss, LossFormula
 from skgrad._typing import Array, FloatArray
 from skgrad.losses._base import Loss, Target, border_tolerance
 from skgrad.losses._statistics import weighted_mean
@@ -42,6 +43,10 @@ class Hinge(Loss):
     target: ClassVar[Target] = "sign"
     has_prox: ClassVar[bool] = True
     piecewise_linear: ClassVar[bool] = True
+
+    @property
+    def formula(self) -> CompiledLoss:
+        return CompiledLoss(LossFormula.HINGE)
 
     @property
     def max_curvature(self) -> float:
@@ -102,6 +107,10 @@ class SquaredHinge(Loss):
     target: ClassVar[Target] = "sign"
     has_prox: ClassVar[bool] = True
     continuous_curvature: ClassVar[bool] = False
+
+    @property
+    def formula(self) -> CompiledLoss:
+        return CompiledLoss(LossFormula.SQUARED_HINGE)
 
     @property
     def max_curvature(self) -> float:

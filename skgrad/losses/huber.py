@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
+from skgrad._kernels.formulas import CompiledLoss, LossFormula
 from skgrad._typing import Array, FloatArray
 from skgrad.losses._base import Loss, Target, border_tolerance
 from skgrad.losses._statistics import weighted_median
@@ -54,6 +55,10 @@ class Huber(Loss):
 
     def __init__(self, delta: float = 1.35) -> None:
         self.delta = delta
+
+    @property
+    def formula(self) -> CompiledLoss:
+        return CompiledLoss(LossFormula.HUBER, self.delta)
 
     @property
     def max_curvature(self) -> float:

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import expit, logit, xlogy
 
+from skgrad._kernels.formulas import CompiledLoss, LossFormula
 from skgrad._typing import Array, FloatArray
 from skgrad.losses._base import Loss, Target, border_tolerance
 from skgrad.losses._statistics import FREQUENCY_MARGIN, weighted_mean
@@ -43,6 +44,10 @@ class Logistic(Loss):
     smooth: ClassVar[bool] = True
     target: ClassVar[Target] = "binary01"
     separated_below: ClassVar[float] = log(2.0)
+
+    @property
+    def formula(self) -> CompiledLoss:
+        return CompiledLoss(LossFormula.LOGISTIC)
 
     @property
     def max_curvature(self) -> float:

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import xlogy
 
+from skgrad._kernels.formulas import CompiledLoss, LossFormula
 from skgrad._typing import Array, FloatArray
 from skgrad.losses._base import Loss, Target, border_tolerance
 from skgrad.losses._statistics import FREQUENCY_MARGIN
@@ -55,6 +56,10 @@ class Multinomial(Loss):
     target: ClassVar[Target] = "class_index"
     separated_below: ClassVar[float] = log(2.0)
     coupled: ClassVar[bool] = True
+
+    @property
+    def formula(self) -> CompiledLoss:
+        return CompiledLoss(LossFormula.MULTINOMIAL)
 
     @property
     def max_curvature(self) -> float:

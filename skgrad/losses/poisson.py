@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import xlogy
 
+from skgrad._kernels.formulas import CompiledLoss, LossFormula
 from skgrad._typing import Array, FloatArray
 from skgrad.losses._base import Loss, Target, border_tolerance
 from skgrad.losses._statistics import FREQUENCY_MARGIN, weighted_mean
@@ -32,6 +33,10 @@ class Poisson(Loss):
     name: ClassVar[str] = "poisson"
     smooth: ClassVar[bool] = True
     target: ClassVar[Target] = "continuous"
+
+    @property
+    def formula(self) -> CompiledLoss:
+        return CompiledLoss(LossFormula.POISSON)
 
     @property
     def max_curvature(self) -> float:

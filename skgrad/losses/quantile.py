@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
+from skgrad._kernels.formulas import CompiledLoss, LossFormula
 from skgrad._typing import Array, FloatArray
 from skgrad.losses._base import Loss, Target, border_tolerance, two_sided
 from skgrad.losses._statistics import weighted_quantile
@@ -49,6 +50,10 @@ class Quantile(Loss):
 
     def __init__(self, quantile: float = 0.5) -> None:
         self.quantile = quantile
+
+    @property
+    def formula(self) -> CompiledLoss:
+        return CompiledLoss(LossFormula.QUANTILE, self.quantile)
 
     @property
     def max_curvature(self) -> float:

@@ -1,9 +1,11 @@
 """Squared error."""
 
+from math import inf
 from typing import ClassVar
 
 import numpy as np
 
+from skgrad._kernels.formulas import CompiledLoss, LossFormula
 from skgrad._typing import Array, FloatArray
 from skgrad.losses._base import Loss, Target
 from skgrad.losses._statistics import weighted_mean
@@ -31,6 +33,11 @@ class SquaredError(Loss):
     target: ClassVar[Target] = "continuous"
     quadratic: ClassVar[bool] = True
     has_prox: ClassVar[bool] = True
+
+    @property
+    def formula(self) -> CompiledLoss:
+        # Huber's loss that never turns linear.
+        return CompiledLoss(LossFormula.HUBER, inf)
 
     @property
     def max_curvature(self) -> float:

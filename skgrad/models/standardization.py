@@ -54,6 +54,15 @@ class Standardization:
         assert self.rotation is None
         return Standardization(self.center[columns], self.scale[columns])
 
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all columns are scaled alike and nothing else is done to them."""
+        return (
+            self.rotation is None
+            and not self.center.any()
+            and bool((self.scale == self.scale[0]).all())
+        )
+
     def coef_to_user(self, coef: FloatArray) -> FloatArray:
         """Map rows of coefficients to the user's."""
         coef = coef if self.rotation is None else coef @ self.rotation.T

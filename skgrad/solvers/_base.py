@@ -155,6 +155,10 @@ class Solver(Parameterized, ABC):
     # Solvers whose iterates stay noisy count as converged at a looser suboptimality.
     acceptable_gap: ClassVar[float] = 1e-6
 
+    def in_coordinates(self, objective: Objective) -> Objective:
+        """Choose the coordinates to walk in; a run starts and ends in the objective's own."""
+        return objective.decorrelated() if self.first_order else objective
+
     @abstractmethod
     def init(self, objective: Objective, w: FloatArray, run: Run) -> State:
         """Build the state before the first step."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from math import inf
 from numbers import Real
 
 import numpy as np
@@ -11,12 +11,10 @@ from skgrad._typing import FloatArray
 from skgrad.solvers._base import norm
 
 
-def clipping(
-    clip: float | tuple[str, float] | None,
-) -> Callable[[FloatArray], FloatArray]:
-    """Build the function that limits a gradient by norm or by value."""
+def limits(clip: float | tuple[str, float] | None) -> tuple[float, float]:
+    """Read a solver's parameter: the largest norm and the largest entry, inf for none."""
     if clip is None:
-        return lambda gradient: gradient
+        return inf, inf
     kind, limit = clip if isinstance(clip, tuple) and len(clip) == 2 else ("norm", clip)
     valid = isinstance(limit, Real) and float(limit) > 0
     if kind not in ("norm", "value") or not valid:
@@ -24,12 +22,13 @@ def clipping(
             f"clip={clip!r} is not understood. Use a positive number (largest norm of the "
             "gradient), ('norm', number), ('value', number) or None."
         )
-    limit = float(limit)
-    if kind == "value":
-        return lambda gradient: np.clip(gradient, -limit, limit)
+    return (float(limit), inf) if kind == "norm" else (inf, float(limit))
 
-    def by_norm(gradient: FloatArray) -> FloatArray:
-        length = norm(gradient)
-        return gradient if length <= limit else gradient * (limit / length)
 
-    return by_norm
+def clipped(gradient: FloatArray, largest_norm: float, largest_entry: float) -> FloatArray:
+    """Limit a gradient."""
+    if largest_entry < inf:
+        gradient = np.clip(gradient, -largest_entry, largest_entry)
+    if largest_norm < inf and (length := norm(gradient)) > largest_norm:
+        gradient = gradient * (largest_norm / length)
+    return gradient

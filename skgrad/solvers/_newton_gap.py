@@ -11,6 +11,10 @@ from skgrad.solvers._quadratic import QuadraticModel
 
 # Beyond this order the Hessian costs more than the run that asks for the estimate.
 LARGEST_BLOCK = 300
+# The Hessian comes from this many rows, and from so many for each of its columns: it is then right
+# to some ten per cent, and costs no more than a pass over large data does.
+ROWS = 2000
+ROWS_PER_COLUMN = 20
 # Accuracy of the model's minimum relative to the decrease that a proximal step promises.
 MODEL_ACCURACY = 1e-4
 
@@ -25,10 +29,13 @@ def newton_gap(objective: Objective, w: FloatArray, gradient: FloatArray) -> flo
         return math.nan
     if objective.block_size > LARGEST_BLOCK:
         return objective.gradient_gap(w, gradient)
+    n_rows = ROWS + ROWS_PER_COLUMN * objective.block_size
+    sample = objective.subsample(n_rows) if n_rows <= objective.largest_sample else objective
+    hessian = sample.hessian(w)
     if Capability.SMOOTH_PENALTY in objective.offers:
-        factors, _ = factorise(objective.hessian(w))
+        factors, _ = factorise(hessian)
         return 0.5 * float(gradient @ solve(factors, gradient))
-    model = QuadraticModel(objective, w, gradient, objective.hessian(w))
+    model = QuadraticModel(objective, w, gradient, hessian)
     residual = w - objective.prox(w - model.steps * gradient, model.steps)
     accuracy = MODEL_ACCURACY * float(residual @ (residual / model.steps))
     return max(0.0, -model.value(model.minimise(accuracy)))

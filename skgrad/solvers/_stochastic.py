@@ -11,11 +11,14 @@ from typing import Any, ClassVar, final
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skgrad._kernels.formulas import CompiledUpdate
 from skgrad._typing import FloatArray
 from skgrad.objective import Objective
+from skgrad.row_epochs import Plan, Walk
 from skgrad.schedules import Constant, Schedule, get_schedule
 from skgrad.solvers._base import Run, Solver, State, Status, diverged, norm
-from skgrad.solvers._clipping import clipping
+from skgrad.solvers._clipping import limits
+from skgrad.solvers._epochs import compiled_pays, walk_batches
 from skgrad.solvers._newton_gap import newton_gap
 
 # Updates of one epoch that batch_size="auto" aims at, and the bounds of a batch: smaller ones drown
@@ -33,6 +36,8 @@ MAX_HALVINGS = 12
 DIVERGED = 1e6
 # Relative difference of two values of one objective at one point.
 SAME = 1e-6
+# A schedule is read this often an epoch at most: a call costs as much as the update of some rows.
+RATES_PER_EPOCH = 256
 # Degree of polynomial-decay averaging: larger forgets the start faster.
 AVERAGING_DEGREE = 8.0
 
@@ -106,23 +111,39 @@ class StochasticSolver(Solver):
         settle at a point that is not the minimum.
         """
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Forget an inherited `compiled_update` where `update` is another one."""
+        super().__init_subclass__(**options)
+        own = vars(cls)
+        if "update" in own and "compiled_update" not in own:
+            cls.compiled_update = StochasticSolver.compiled_update  # type: ignore[method-assign]
+
+    def compiled_update(self) -> CompiledUpdate | None:
+        """Name the formula that compiled loops know `update` by; None where they don't know it."""
+        return None
+
     @abstractmethod
     def automatic_rate(self, objective: Objective, gradient: FloatArray, batch_size: int) -> float:
         """Derive a learning rate from the objective's smoothness."""
 
     @final
+    def in_coordinates(self, objective: Objective) -> Objective:
+        """Decorrelate where batches are large enough to pay for it; keep sparse rows sparse."""
+        update = self.compiled_update()
+        plain = update is not None and update.is_plain and self.clip is None and not self.average
+        return objective.for_batches(self._batch_size(objective), plain=plain)
+
+    @final
     def init(self, objective: Objective, w: FloatArray, run: Run) -> StochasticState:
         """Resolve the learning rate."""
-        clipping(self.clip)
+        limits(self.clip)
         initial = get_schedule(self.learning_rate).initial
-        value, gradient = objective.value_and_gradient(w)
-        value += objective.nonsmooth_value(w)
-        batch_size = self._batch_size(objective)
-        rate = (
-            self.automatic_rate(objective, gradient, batch_size)
-            if isinstance(initial, str)
-            else float(initial)
-        )
+        if isinstance(initial, str):
+            value, gradient = objective.value_and_gradient(w)
+            value += objective.nonsmooth_value(w)
+            rate = self.automatic_rate(objective, gradient, self._batch_size(objective))
+        else:
+            value, rate = objective.value(w), float(initial)
         return StochasticState(
             value, initial_value=abs(value), iterate=w, moments=self.init_moments(w), rate=rate
         )
@@ -134,37 +155,27 @@ class StochasticSolver(Solver):
         """Pass over the data once."""
         assert state.iterate is not None and run.rng is not None
         schedule = get_schedule(self.learning_rate)
-        batch_size = self._batch_size(objective)
-        n_batches = -(-objective.n_samples // batch_size)
-        clip = clipping(self.clip)
-        iterate, average, moments, t = state.iterate, w, state.moments, state.t
-        total, mean_gradient, learning_rate = 0.0, np.zeros_like(w), 0.0
-        for batch in objective.batches(batch_size, run.rng, shuffle=self.shuffle):
-            value, gradient = objective.value_and_gradient(iterate, batch)
-            share = objective.share(batch)
-            total += share * value
-            mean_gradient += share * gradient
-            learning_rate = schedule.rate(state.rate, t / n_batches, run.horizon)
-            t += 1
-            displacement, step_size, moments = self.update(
-                clip(gradient), moments, t, learning_rate
-            )
-            iterate = objective.prox(iterate + displacement, step_size)
-            if self.average:
-                average = average + (AVERAGING_DEGREE + 1) / (t + AVERAGING_DEGREE) * (
-                    iterate - average
-                )
-        result = average if self.average else iterate
+        plan = self._plan(objective, schedule, state, run)
+        walk = Walk(state.iterate, w, state.moments, state.t, 0.0, w)
+        update = self.compiled_update()
+        if update is not None and compiled_pays(objective, plan, run.horizon):
+            n = objective.n_samples
+            order = run.rng.permutation(n) if self.shuffle else np.arange(n)
+            walk = objective.row_epoch(walk, plan, update, order)
+        else:
+            batches = objective.batches(plan.batch_size, run.rng, shuffle=self.shuffle)
+            walk = walk_batches(objective, walk, plan, self.update, batches)
+        result = walk.average if self.average else walk.iterate
         progress = replace(
             state,
-            value=total + objective.nonsmooth_value(result),
-            gradient_norm=norm(mean_gradient),
-            step_size=learning_rate,
+            value=walk.loss + objective.penalty_value(result),
+            gradient_norm=norm(walk.gradient),
+            step_size=float(plan.rates[-1]),
             gap=float("nan"),
             status=None,
-            iterate=iterate,
-            moments=moments,
-            t=t,
+            iterate=walk.iterate,
+            moments=walk.moments,
+            t=walk.t,
         )
         return result, self._watch(objective, result, progress, schedule, run)
 
@@ -187,6 +198,19 @@ class StochasticSolver(Solver):
         value += objective.nonsmooth_value(w)
         gap = newton_gap(objective, w, gradient) if math.isfinite(value) else math.nan
         return w, replace(state, value=value, gap=gap, gradient_norm=norm(gradient))
+
+    def _plan(
+        self, objective: Objective, schedule: Schedule, state: StochasticState, run: Run
+    ) -> Plan:
+        batch_size = self._batch_size(objective)
+        n_batches = -(-objective.n_samples // batch_size)
+        every = -(-n_batches // RATES_PER_EPOCH)
+        rates = [
+            schedule.rate(state.rate, (state.t + k) / n_batches, run.horizon)
+            for k in range(0, n_batches, every)
+        ]
+        degree = AVERAGING_DEGREE if self.average else 0.0
+        return Plan(batch_size, np.array(rates), every, *limits(self.clip), degree)
 
     def _batch_size(self, objective: Objective) -> int:
         if not isinstance(self.batch_size, str):
@@ -246,6 +270,8 @@ def batch_smoothness(objective: Objective, batch_size: int) -> float:
     Interpolates between a row's curvature (batches of one) and the mean's (all rows).
     """
     n = objective.n_samples
+    if batch_size == 1:
+        return objective.row_smoothness()
     bounds = objective.smoothness()
     if batch_size >= n:
         return bounds.mean

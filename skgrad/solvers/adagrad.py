@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
+from skgrad._kernels.formulas import CompiledUpdate, UpdateFormula
 from skgrad._typing import FloatArray
 from skgrad.objective import Objective
 from skgrad.schedules import Schedule
@@ -81,6 +82,10 @@ class AdaGrad(StochasticSolver):
         squares = moments[0] + gradient * gradient
         step_size = learning_rate / (np.sqrt(squares) + self.epsilon)
         return -step_size * gradient, step_size, (squares,)
+
+    def compiled_update(self) -> CompiledUpdate:
+        """Name the formula and its parameters."""
+        return CompiledUpdate(UpdateFormula.ADAGRAD, (self.epsilon,))
 
     def automatic_rate(self, objective: Objective, gradient: FloatArray, batch_size: int) -> float:
         """Start with half of the longest way that a coordinate seems to have to go."""

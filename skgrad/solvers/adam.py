@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
+from skgrad._kernels.formulas import CompiledUpdate, UpdateFormula
 from skgrad._typing import FloatArray
 from skgrad.objective import Objective
 from skgrad.schedules import Schedule
@@ -98,6 +99,10 @@ class Adam(StochasticSolver):
         root = np.sqrt(mean_square / (1.0 - self.beta_2**t)) + self.epsilon
         step_size = learning_rate / root
         return -step_size / (1.0 - self.beta_1**t) * mean, step_size, (mean, mean_square)
+
+    def compiled_update(self) -> CompiledUpdate:
+        """Name the formula and its parameters."""
+        return CompiledUpdate(UpdateFormula.ADAM, (self.beta_1, self.beta_2, self.epsilon))
 
     def automatic_rate(self, objective: Objective, gradient: FloatArray, batch_size: int) -> float:
         """Start with a tenth of the longest way that a coordinate seems to have to go."""

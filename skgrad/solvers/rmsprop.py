@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
+from skgrad._kernels.formulas import CompiledUpdate, UpdateFormula
 from skgrad._typing import FloatArray
 from skgrad.objective import Objective
 from skgrad.schedules import Schedule
@@ -95,6 +96,10 @@ class RMSProp(StochasticSolver):
         step_size = learning_rate / root
         velocity = self.momentum * moments[1] - step_size * gradient
         return velocity, step_size, (mean_square, velocity)
+
+    def compiled_update(self) -> CompiledUpdate:
+        """Name the formula and its parameters."""
+        return CompiledUpdate(UpdateFormula.RMSPROP, (self.rho, self.momentum, self.epsilon))
 
     def automatic_rate(self, objective: Objective, gradient: FloatArray, batch_size: int) -> float:
         """Start with a tenth of the longest way that a coordinate seems to have to go."""

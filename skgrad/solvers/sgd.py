@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
+from skgrad._kernels.formulas import CompiledUpdate, UpdateFormula
 from skgrad._typing import FloatArray
 from skgrad.objective import Objective
 from skgrad.schedules import Schedule
@@ -100,6 +101,10 @@ class SGD(StochasticSolver):
         velocity = self.momentum * moments[0] + plain
         displacement = self.momentum * velocity + plain if self.nesterov else velocity
         return displacement, learning_rate, (velocity,)
+
+    def compiled_update(self) -> CompiledUpdate:
+        """Name the formula and its parameters."""
+        return CompiledUpdate(UpdateFormula.SGD, (self.momentum, float(self.nesterov)))
 
     def automatic_rate(self, objective: Objective, gradient: FloatArray, batch_size: int) -> float:
         """Divide by the curvature that batches see; momentum multiplies steps by 1 / (1 - beta)."""
