@@ -97,12 +97,10 @@ def _newton_step(
         curvature = _total(data, loss.curvature(y, raw))
         flat = curvature == 0.0
         return np.where(flat, 0.0, slope / np.where(flat, 1.0, curvature))
-    columns = [
-        _total(data, loss.curvature_product(y, raw, np.broadcast_to(unit, raw.shape)))
-        for unit in np.eye(raw.shape[1])
-    ]
+    weight = np.array([[data.share]]) if data.weight is None else data.weight
+    total = loss.total_curvature(loss.curvature_state(y, raw), weight)
     # A shift common to all classes has neither slope nor curvature.
-    step: FloatArray = np.linalg.lstsq(np.stack(columns, axis=1), slope)[0]
+    step: FloatArray = np.linalg.lstsq(total, slope)[0]
     return step
 
 

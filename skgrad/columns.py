@@ -98,10 +98,6 @@ class Columns:
         assert block.weight is not None
         return self.model.backward(block.A, block.weight)
 
-    def hessian_product(self, w: FloatArray) -> HessianProduct:
-        """Prepare products of vectors with the smooth part's Hessian at w."""
-        return HessianProduct(self, w)
-
     def walk(self, columns: IntArray) -> ColumnWalk:
         """Gather some columns for coordinate descent."""
         scaling = self.penalty.standardization.select(columns)
@@ -123,44 +119,6 @@ class Columns:
             n_bytes = self.X.shape[0] * len(columns) * self.X.dtype.itemsize
             slices = list(cut_rows(self.X.shape[0], n_bytes))
         return RowSum(data._replace(A=view), slices)
-
-
-class HessianProduct:
-    """Products with the Hessian of the smooth part at a point.
-
-    For losses that treat outputs separately, the curvature is computed once and kept, one number
-    for each row and output.
-
-    Parameters
-    ----------
-    columns : Columns
-        The data, and what is summed over them; a penalty that is not smooth is left out.
-    w : array of shape (n_params,)
-        The point.
-    """
-
-    def __init__(self, columns: Columns, w: FloatArray) -> None:
-        self.model, self.loss, self.penalty = columns.model, columns.loss, columns.penalty
-        self.rows, self.w = columns.rows, w
-        self.separate = not self.loss.coupled
-        if self.separate and not self.loss.quadratic:
-            weights = columns.curvature_weights(columns.raw(w))
-            weighted = self.rows.data._replace(weight=weights)
-            self.rows = RowSum(weighted, self.rows.slices)
-
-    def __call__(self, v: FloatArray) -> FloatArray:
-        """Multiply the Hessian with v."""
-        product: FloatArray = self.rows.reduce(self._product, v)
-        if self.penalty.penalty.smooth:
-            self.penalty.add_product(self.w, v, product)
-        return product.astype(v.dtype, copy=False)
-
-    def _product(self, block: Batch, v: FloatArray) -> FloatArray:
-        curved = self.model.forward(v, block.A)
-        if not self.separate:
-            raw = self.model.forward(self.w, block.A)
-            curved = self.loss.curvature_product(block.y, raw, curved)
-        return self.model.backward(block.A, block.weigh(curved))
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,28 @@ class CoordinatePenalty:
             self.model.coef(lower)[...] = 0.0
         return Terms(l1, l2, lower)
 
+    def diagonal(self, w: FloatArray) -> FloatArray:
+        """Compute the Hessian's diagonal in the coefficients, shape (n_outputs, n_features)."""
+        scaling, curvature = self.standardization, self.penalty.curvature(self.coef(w))
+        if scaling.rotation is None:
+            gain = scaling.scale**2
+            return np.broadcast_to(curvature * gain, (self.model.n_outputs, len(gain)))
+        gains = (scaling.scale[:, None] * scaling.rotation) ** 2
+        return np.broadcast_to(curvature, (self.model.n_outputs, len(gains))) @ gains
+
+    def mean_curvature(self, w: FloatArray) -> FloatArray:
+        """Compute the Hessian in the coefficients of an output, averaged over the outputs.
+
+        Shape (n_features,) where it is diagonal, else (n_features, n_features).
+        """
+        shape = (self.model.n_outputs, self.model.n_features)
+        if not self.penalty.smooth:
+            return np.zeros(shape[1], dtype=w.dtype)
+        mean = np.broadcast_to(self.penalty.curvature(self.coef(w)), shape).mean(axis=0)
+        if self.standardization.rotation is None:
+            return mean * self.standardization.scale**2
+        return self.standardization.pull_curvature(mean)
+
     def prox(self, w: FloatArray, step_size: float | FloatArray) -> FloatArray:
         """Apply the proximal operator: in a solver's coordinates, steps shrink with scale^2."""
         scale = self.standardization.scale

@@ -28,6 +28,7 @@ from skgrad.coordinates import (
 )
 from skgrad.hinges import HingeForm
 from skgrad.linalg import density, is_small
+from skgrad.linearisation import Linearisation
 from skgrad.losses import Loss, MoreauEnvelope
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
 from skgrad.penalties import Penalty
@@ -35,6 +36,7 @@ from skgrad.row_epochs import Plan, Walk, compiled_epoch
 from skgrad.row_space import RowSpace
 from skgrad.rows import Batch, RowSum
 from skgrad.sampling import important_rows
+from skgrad.sweep import BlockSweep, Sweep, pull_back
 
 # At the optimum the loss's curvature is about this fraction of its bound: what the penalty's
 # curvature is compared with.
@@ -144,6 +146,7 @@ class Objective:
         self._penalty = CoordinatePenalty(self.penalty, self.model, standardization)
         A = StandardizedMatrix.build(self.X, standardization, intercept=self.model.fit_intercept)
         self._rows = RowSum.of(self.X, Batch(A, y, weight, self._share))
+        self._sweep = Sweep.over(self.X, self._rows, self.model, standardization)
 
     # -- facts that solvers ask for ------------------------------------------------------------
 
@@ -310,7 +313,7 @@ class Objective:
     def value(self, w: FloatArray) -> float:
         """Compute F(w)."""
         self.passes += 1.0
-        return self._rows.reduce(self._value, w) + self._penalty.value(w)
+        return self._sweep.value(self._value, w) + self._penalty.value(w)
 
     def value_and_gradient(
         self, w: FloatArray, batch: Batch | None = None
@@ -332,7 +335,7 @@ class Objective:
         """
         if batch is None:
             self.passes += 1.0
-            value, gradient = self._rows.reduce(self._value_and_gradient, w)
+            value, gradient = self._sweep.pull(self._slopes, w)
             gradient = gradient.astype(self.dtype, copy=False)
         else:
             factor = self.n_samples / batch.A.n_samples
@@ -376,11 +379,16 @@ class Objective:
 
     def hess_vec(self, w: FloatArray, v: FloatArray) -> FloatArray:
         """Compute the product of the smooth part's Hessian with v."""
-        self.passes += 1.0
-        product: FloatArray = self._rows.reduce(self._hess_vec, w, v)
-        if self.penalty.smooth:
-            self._penalty.add_product(w, v, product)
-        return product.astype(self.dtype, copy=False)
+        return self.linearise(w).hess_vec(v)
+
+    def linearise(self, w: FloatArray) -> Linearisation:
+        """Prepare products of the smooth part's Hessian at w with many vectors."""
+        return Linearisation(
+            self._sweep, self._rows, self.loss, self._penalty, w, self.density, self._count_passes
+        )
+
+    def _count_passes(self, passes: float) -> None:
+        self.passes += passes
 
     # -- how far from the optimum -----------------------------------------------------------------
 
@@ -439,6 +447,7 @@ class Objective:
         A = StandardizedMatrix.build(X, self.standardization, intercept=self.model.fit_intercept)
         part = copy(self)
         part.X, part.n_samples, part._rows = X, X.shape[0], RowSum.of(X, batch._replace(A=A))
+        part._sweep = Sweep.over(X, part._rows, self.model, self.standardization)
         return part
 
     def hessian_roots(self, w: FloatArray) -> FloatArray:
@@ -464,6 +473,7 @@ class Objective:
         restricted.n_params = restricted.model.n_params
         restricted.standardization = scaling = self.standardization.select(columns)
         restricted._rows = self.columns.select(columns)
+        restricted._sweep = BlockSweep(restricted._rows, restricted.model)
         restricted._penalty = CoordinatePenalty(self.penalty, restricted.model, scaling)
         return restricted, self.model.positions(columns)
 
@@ -474,6 +484,7 @@ class Objective:
         smoothed.loss, smoothed._loss_curvature = envelope, envelope.max_curvature
         targets = envelope.shifted_target(self._rows.data.y, width * multipliers)
         smoothed._rows = self._rows.with_targets(targets)
+        smoothed._sweep = self._sweep.with_targets(targets)
         return smoothed
 
     def multipliers(self, w: FloatArray) -> FloatArray:
@@ -488,17 +499,16 @@ class Objective:
 
     # -- what a block of rows contributes -----------------------------------------------------
 
-    def _value(self, block: Batch, w: FloatArray) -> float:
-        return block.sum(self.loss.value(block.y, self.model.forward(w, block.A)))
+    def _value(self, block: Batch, raw: FloatArray) -> float:
+        return block.sum(self.loss.value(block.y, raw))
+
+    def _slopes(self, block: Batch, raw: FloatArray) -> tuple[float, FloatArray]:
+        values, slopes = self.loss.value_and_gradient(block.y, raw)
+        return block.sum(values), slopes
 
     def _value_and_gradient(self, block: Batch, w: FloatArray) -> tuple[float, FloatArray]:
-        raw = self.model.forward(w, block.A)
-        values, slopes = self.loss.value_and_gradient(block.y, raw)
-        if block.weight is not None:
-            return block.sum(values), self.model.backward(block.A, slopes * block.weight)
-        gradient = self.model.backward(block.A, slopes)
-        gradient *= block.share
-        return block.sum(values), gradient
+        value, slopes = self._slopes(block, self.model.forward(w, block.A))
+        return value, pull_back(self.model, block, slopes)
 
     def _hessian(self, block: Batch, w: FloatArray) -> FloatArray:
         if self.loss.quadratic and block.weight is None:
@@ -510,8 +520,3 @@ class Objective:
         curvature = self.loss.curvature(block.y, self.model.forward(w, block.A))
         columns = block.weigh(curvature).T
         return np.concatenate([block.A.weighted_squares(column) for column in columns])
-
-    def _hess_vec(self, block: Batch, w: FloatArray, v: FloatArray) -> FloatArray:
-        raw, direction = self.model.forward(w, block.A), self.model.forward(v, block.A)
-        product = self.loss.curvature_product(block.y, raw, direction)
-        return self.model.backward(block.A, block.weigh(product))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skgrad import linalg
+from skgrad import linalg, products
 
 
 @pytest.fixture
@@ -12,10 +12,13 @@ def rng():
     return np.random.default_rng(0)
 
 
-@pytest.fixture(params=["whole", "blocks"])
+@pytest.fixture(params=["whole", "blocks", "compiled"])
 def blocks(request, monkeypatch):
-    """Run a test with the data in one piece, and cut into blocks of a few rows."""
-    if request.param == "blocks":
+    """Run a test with the data in one piece, and in blocks of a few rows, also compiled ones."""
+    if request.param != "whole":
         monkeypatch.setattr(linalg, "BLOCK_BYTES", 600)
         monkeypatch.setattr(linalg, "SPARSE_BLOCK_BYTES", 600)
+    if request.param == "compiled":
+        monkeypatch.setattr(products, "COMPILED_PRODUCT", 0)
+        monkeypatch.setattr(products, "PREDICTION_BYTES", 300)
     return request.param

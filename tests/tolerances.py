@@ -7,11 +7,12 @@ from skgrad.solvers import (
     AugmentedLagrangian,
     InteriorPoint,
     Newton,
+    NewtonCG,
     ProximalNewton,
     Solver,
 )
 
-SECOND_ORDER = (Newton, ProximalNewton, LBFGS, InteriorPoint)
+SECOND_ORDER = (Newton, NewtonCG, ProximalNewton, LBFGS, InteriorPoint)
 
 # Largest relative suboptimality (F(w) - min F) / |min F| of a solver's answer.
 SUBOPTIMALITY = {

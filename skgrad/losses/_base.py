@@ -7,7 +7,7 @@ import numpy as np
 
 from skgrad._kernels.formulas import CompiledLoss
 from skgrad._parameters import Parameterized
-from skgrad._typing import Array, FloatArray
+from skgrad._typing import Array, FloatArray, IntArray
 
 Target: TypeAlias = Literal["continuous", "binary01", "sign", "class_index"]
 
@@ -47,8 +47,9 @@ class Loss(Parameterized, ABC):
 
     Notes
     -----
-    The default of `value_and_gradient`, `curvature_product`, `inverse_link`, `prox`, `formula` and
-    `check_target` is meant to be replaced where a loss has something better or different.
+    The default of `value_and_gradient`, `inverse_link`, `prox`, `formula`, `check_target` and, for
+    coupled losses, of the methods that begin at `curvature_state` is meant to be replaced where a
+    loss has something better or different.
     """
 
     name: ClassVar[str]
@@ -94,9 +95,31 @@ class Loss(Parameterized, ABC):
     def curvature(self, y: Array, raw: FloatArray) -> FloatArray:
         """Second derivative, almost everywhere; (n_samples, K, K) for a coupled loss."""
 
-    def curvature_product(self, y: Array, raw: FloatArray, direction: FloatArray) -> FloatArray:
+    def curvature_state(self, y: Array, raw: FloatArray) -> FloatArray:
+        """Compute what the four methods below need of each sample: its curvature, unless coupled.
+
+        An array of raw's shape, so that many products at one point share the work.
+        """
+        return self.curvature(y, raw)
+
+    def curvature_product(self, state: FloatArray, direction: FloatArray) -> FloatArray:
         """Curvature of each sample times its row of `direction`, an array of raw's shape."""
-        return self.curvature(y, raw) * direction
+        return state * direction
+
+    def total_curvature(self, state: FloatArray, weight: FloatArray) -> FloatArray:
+        """Weighted sum of the samples' curvatures, shape (n_outputs, n_outputs), in float64.
+
+        `weight` broadcasts with raw.
+        """
+        return np.diag(np.add.reduce(state * weight, axis=0, dtype=np.float64))
+
+    def rank_one_terms(self, state: FloatArray) -> FloatArray:
+        """Write each sample's curvature as sum_j strength_j v_j v_j'; return the strengths."""
+        return state
+
+    def rank_one_directions(self, state: FloatArray, terms: IntArray) -> FloatArray:
+        """Directions v_j of one term of `rank_one_terms` for each row of `state`."""
+        return np.eye(state.shape[1], dtype=state.dtype)[terms]
 
     def inverse_link(self, raw: FloatArray) -> FloatArray:
         """Map `raw` to the expected target; the identity, unless the loss has a link."""

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from skgrad._kernels.formulas import CompiledLoss, LossFormula
-from skgrad._typing import Array, FloatArray
+from skgrad._typing import Array, FloatArray, IntArray
 from skgrad.losses._base import Loss, Target, border_tolerance
 from skgrad.losses._statistics import FREQUENCY_MARGIN
 
@@ -27,6 +27,11 @@ def _probabilities(raw: FloatArray) -> FloatArray:
     np.exp(probability, out=probability)
     probability /= probability.sum(axis=0)
     return probability
+
+
+def _tails(sorted_p: FloatArray) -> FloatArray:
+    """Sum each row from every position to its end, the smallest entries first."""
+    return np.cumsum(sorted_p[:, ::-1], axis=1)[:, ::-1]
 
 
 class Multinomial(Loss):
@@ -49,6 +54,12 @@ class Multinomial(Loss):
     [[0.25, 0.5, 0.25]]
     >>> loss.gradient(np.array([1]), raw).round(2).tolist()
     [[0.25, -0.5, 0.25]]
+
+    References
+    ----------
+    K. Tanabe and M. Sagae (1992). An exact Cholesky decomposition and the generalized inverse of
+    the variance-covariance matrix of the multinomial distribution, with applications. Journal of
+    the Royal Statistical Society B 54(1), 211-219.
     """
 
     name: ClassVar[str] = "multinomial"
@@ -97,12 +108,47 @@ class Multinomial(Loss):
         curvature[:, diagonal, diagonal] += probability
         return curvature
 
-    def curvature_product(self, y: Array, raw: FloatArray, direction: FloatArray) -> FloatArray:
-        probability = _probabilities(raw)
+    def curvature_state(self, y: Array, raw: FloatArray) -> FloatArray:
+        """Probabilities."""
+        return _probabilities(raw).T
+
+    def curvature_product(self, state: FloatArray, direction: FloatArray) -> FloatArray:
+        probability = state.T
         product = probability * direction.T
-        probability *= product.sum(axis=0)
-        product -= probability
+        product -= probability * product.sum(axis=0)
         return product.T
+
+    def total_curvature(self, state: FloatArray, weight: FloatArray) -> FloatArray:
+        weighted = state * weight
+        total = -(weighted.T @ state).astype(np.float64)
+        total[np.diag_indices(len(total))] += np.add.reduce(weighted, axis=0, dtype=np.float64)
+        return total
+
+    def rank_one_terms(self, state: FloatArray) -> FloatArray:
+        r"""Strengths in the factorisation LDL' of diag(p) - pp', classes in order of p.
+
+        .. math:: d_j = p_j s_{j+1} / s_j, \quad v_j = e_j - \sum_{k > j} e_k p_k / s_{j+1},
+                  \quad s_j = \sum_{k \ge j} p_k
+
+        (Tanabe and Sagae 1992). With the likeliest class first, one term holds nearly all of the
+        curvature of a sample that is sure of its class, or undecided between two.
+        """
+        sorted_p = np.sort(state, axis=1)[:, ::-1]
+        tails = _tails(sorted_p)
+        # What lies behind the last class is zero: so is its term.
+        behind = np.append(tails[:, 1:], np.zeros_like(tails[:, :1]), axis=1)
+        return sorted_p * behind / np.maximum(tails, np.finfo(state.dtype).tiny)
+
+    def rank_one_directions(self, state: FloatArray, terms: IntArray) -> FloatArray:
+        order = np.argsort(state, axis=1)[:, ::-1]
+        sorted_p, each = np.take_along_axis(state, order, axis=1), np.arange(len(state))
+        behind = np.where(np.arange(state.shape[1]) > terms[:, None], sorted_p, 0.0)
+        total = np.maximum(behind.sum(axis=1, keepdims=True), np.finfo(state.dtype).tiny)
+        sorted_v = -behind / total
+        sorted_v[each, terms] = 1.0
+        directions = np.empty_like(sorted_v)
+        np.put_along_axis(directions, order, sorted_v, axis=1)
+        return directions
 
     def inverse_link(self, raw: FloatArray) -> FloatArray:
         return _probabilities(raw).T

@@ -20,6 +20,7 @@ from skgrad.solvers.gradient_descent import GradientDescent
 from skgrad.solvers.interior_point import InteriorPoint
 from skgrad.solvers.lbfgs import LBFGS
 from skgrad.solvers.newton import Newton
+from skgrad.solvers.newton_cg import NewtonCG
 from skgrad.solvers.proximal_gradient import ProximalGradient
 from skgrad.solvers.proximal_newton import ProximalNewton
 from skgrad.solvers.rmsprop import RMSProp
@@ -39,6 +40,7 @@ __all__ = [
     "InteriorPoint",
     "Iteration",
     "Newton",
+    "NewtonCG",
     "ProximalGradient",
     "ProximalNewton",
     "RMSProp",
@@ -66,6 +68,7 @@ SOLVERS: dict[str, type[Solver]] = {
         LBFGS,
         Newton,
         SubsampledNewton,
+        NewtonCG,
         ProximalGradient,
         ProximalNewton,
         InteriorPoint,
@@ -129,9 +132,10 @@ def get_solver(solver: str | Solver) -> Solver:
 def choose_solver(objective: Objective) -> Solver:
     """Pick a solver for an objective: the rule behind ``solver="auto"``.
 
-    Smooth objectives go to `Newton` while the blocks of the Hessian are small, else to `LBFGS`;
-    with penalties that have kinks, to `ProximalNewton` or `ProximalGradient`. Losses with kinks go
-    to `InteriorPoint` while the blocks are small, else to `AugmentedLagrangian`.
+    Smooth objectives go to `Newton` while the blocks of the Hessian are small, else to `NewtonCG`
+    (multinomial loss) or `LBFGS`; with penalties that have kinks, to `ProximalNewton` or
+    `ProximalGradient`. Losses with kinks go to `InteriorPoint` while the blocks are small, else to
+    `AugmentedLagrangian`.
 
     Parameters
     ----------

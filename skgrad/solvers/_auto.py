@@ -6,6 +6,7 @@ from skgrad.objective import Capability, Objective
 from skgrad.solvers._base import Solver
 from skgrad.solvers.lbfgs import LBFGS
 from skgrad.solvers.newton import Newton
+from skgrad.solvers.newton_cg import NewtonCG
 from skgrad.solvers.proximal_newton import ProximalNewton
 from skgrad.solvers.subsampled_newton import LARGEST_FACTOR, SubsampledNewton
 
@@ -49,4 +50,6 @@ def choose_for_smooth_loss(objective: Objective) -> Solver:
         return ProximalNewton()
     if sample_pays(objective):
         return SubsampledNewton()
-    return Newton() if newton_pays(objective) else LBFGS()
+    if newton_pays(objective):
+        return Newton()
+    return NewtonCG() if objective.coupled else LBFGS()

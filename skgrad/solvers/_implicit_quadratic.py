@@ -50,7 +50,7 @@ class ImplicitQuadraticModel:
 
     def __init__(self, objective: Objective, w: FloatArray, gradient: FloatArray) -> None:
         self.objective, self.w, self.gradient = objective, w, gradient
-        self._hessian_product = objective.columns.hessian_product(w)
+        self._hessian = objective.linearise(w)
         self.steps = np.full_like(w, 1.0 / objective.coordinate_curvature)
         self.offset = objective.nonsmooth_value(w)
         self.kinked = objective.prox_slope(np.zeros_like(w), self.steps) == 0.0
@@ -59,9 +59,8 @@ class ImplicitQuadraticModel:
 
     def product(self, v: FloatArray) -> FloatArray:
         """Multiply the Hessian with v."""
-        self.objective.passes += 1.0
         self.n_products += 1
-        return self._hessian_product(v)
+        return self._hessian.hess_vec(v)
 
     def value(self, z: FloatArray, slope: FloatArray) -> float:
         """Value of the model, zero at w; slope is the gradient of the quadratic part at z."""

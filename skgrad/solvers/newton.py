@@ -99,16 +99,21 @@ class Newton(Solver):
             gap = least_gap(objective.gradient_gap(w, state.gradient), max(0.0, -0.5 * slope))
             return w, replace(state, gap=gap, status=Status.PRECISION)
         gap = objective.gradient_gap(found.w, found.gradient)
-        constant, correction = objective.constant_curvature, None
+        constant, near, correction = objective.constant_curvature, False, None
         if objective.continuous_curvature:
             # The decrement with the previous Hessian is exact for quadratics, and nearly so close
             # to the optimum. It saves a factorisation just to learn that the run is over.
             correction = -solve(factors, found.gradient)
-            gap = least_gap(gap, max(0.0, -0.5 * float(found.gradient @ correction)))
+            decrement = max(0.0, -0.5 * float(found.gradient @ correction))
+            near = decrement <= run.tol * abs(found.value)
+            # A bound that the penalty gives can be proved. It is often a thousand times as large:
+            # so near the optimum a step with the same factors brings it down as well.
+            gap = decrement if constant or math.isnan(gap) else gap
         return found.w, NewtonState(
             found.value, norm(found.gradient), found.step, gap,
             singular=singular, gradient=found.gradient,
-            factors=factors if constant else None, correction=correction if constant else None,
+            factors=factors if constant or near else None,
+            correction=correction if constant else None,
         )  # fmt: skip
 
     def finish(

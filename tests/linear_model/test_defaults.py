@@ -153,3 +153,30 @@ def test_more_columns_than_rows(rng):
             assert LinearRegression(**options).fit(X, y).converged_
     assert LogisticRegression().fit(X, X[:, 0] > 0).converged_
     assert LinearSVC().fit(X, X[:, 0] > 0).converged_
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("name", ["breast_cancer", "wine", "ill_scaled_classes"])
+def test_logistic_regression_is_certified(name, l1_ratio):
+    clf = LogisticRegression(l1_ratio=l1_ratio).fit(*data(name))
+    assert clf.gap_is_certified_
+    assert clf.optimality_gap_ <= LIMIT
+
+
+@pytest.mark.parametrize("loss", ["squared_hinge", "hinge"])
+@pytest.mark.parametrize("name", CLASSES)
+def test_linear_svc_is_certified(name, loss):
+    clf = LinearSVC(loss=loss).fit(*data(name))
+    assert clf.gap_is_certified_
+    assert clf.optimality_gap_ <= LIMIT
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize(
+    "loss", ["squared_error", "epsilon_insensitive", "squared_epsilon_insensitive", "huber"]
+)
+@pytest.mark.parametrize("name", TARGETS)
+def test_linear_regression_is_certified(name, loss, l1_ratio):
+    reg = LinearRegression(loss, alpha=0.1, l1_ratio=l1_ratio).fit(*data(name))
+    assert reg.gap_is_certified_
+    assert reg.optimality_gap_ <= LIMIT

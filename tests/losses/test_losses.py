@@ -87,6 +87,8 @@ def far_from_kinks(loss, y, raw):
     return np.isclose(loss.curvature(y, raw - h), loss.curvature(y, raw + h), atol=1e-2)
 
 
+SMOOTH = [name for name in LOSSES if LOSSES[name].smooth]
+every_smooth_loss = pytest.mark.parametrize("loss", [make(name) for name in SMOOTH], ids=SMOOTH)
 every_loss = pytest.mark.parametrize("loss", [make(name) for name in LOSSES], ids=list(LOSSES))
 separate_losses = [make(name) for name in LOSSES if not LOSSES[name].coupled]
 every_separate_loss = pytest.mark.parametrize("loss", separate_losses, ids=lambda x: x.name)
@@ -128,7 +130,7 @@ def test_curvature_is_derivative_of_gradient(loss):
         keep = far_from_kinks(loss, y, raw)
     assert keep.mean() > 0.9
     np.testing.assert_allclose(actual[keep], expected[keep], atol=1e-7)
-    product = loss.curvature_product(y, raw, direction)
+    product = loss.curvature_product(loss.curvature_state(y, raw), direction)
     np.testing.assert_allclose(product, actual, atol=1e-13)
 
 
@@ -205,7 +207,9 @@ def test_extreme_margins_are_exact_and_silent(loss):
         warnings.simplefilter("error")
         value, gradient = loss.value_and_gradient(y, raw)
         others = [loss.value(y, raw), loss.gradient(y, raw), loss.inverse_link(raw)]
-        others += [loss.curvature(y, raw), loss.curvature_product(y, raw, np.ones_like(raw))]
+        state = loss.curvature_state(y, raw)
+        others += [loss.curvature(y, raw), loss.curvature_product(state, np.ones_like(raw))]
+        others += [loss.rank_one_terms(state), loss.total_curvature(state, np.ones((len(raw), 1)))]
         conjugate = loss.conjugate(y, gradient)
     assert all(np.isfinite(array).all() for array in [value, gradient, *others])
     product = raw * gradient
@@ -245,7 +249,10 @@ def test_dtype_is_kept_and_inputs_are_not_modified(loss, dtype):
     assert value.shape == (len(raw), n_columns)
     assert gradient.shape == raw.shape
     results = [value, gradient, loss.value(y, raw), loss.gradient(y, raw)]
-    results += [loss.curvature(y, raw), loss.curvature_product(y, raw, raw)]
+    state = loss.curvature_state(y, raw)
+    results += [loss.curvature(y, raw), loss.curvature_product(state, raw), state]
+    results += [loss.rank_one_terms(state)]
+    results += [loss.rank_one_directions(state, np.zeros(len(raw), dtype=int))]
     results += [loss.inverse_link(raw), loss.conjugate(y, gradient)]
     if loss.has_prox:
         steps = np.full(raw.shape, 0.5, dtype=dtype)
@@ -587,3 +594,41 @@ def test_soft_labels_interpolate_the_hard_ones():
     mixed = 0.3 * Logistic().value(np.ones_like(raw), raw)
     mixed += 0.7 * Logistic().value(np.zeros_like(raw), raw)
     np.testing.assert_allclose(Logistic().value(np.full_like(raw, 0.3), raw), mixed, rtol=1e-13)
+
+
+# What products with a Hessian share
+
+
+@every_smooth_loss
+def test_rank_one_terms_add_up_to_the_curvature(loss):
+    y, raw = draw(loss)
+    raw = raw * 3.0
+    state, K = loss.curvature_state(y, raw), raw.shape[1]
+    curvature = loss.curvature(y, raw)
+    if not loss.coupled:
+        curvature = curvature[:, :, None] * np.eye(K)
+    strengths = loss.rank_one_terms(state)
+    assert (strengths >= 0).all()
+    total = np.zeros_like(curvature)
+    for j in range(K):
+        v = loss.rank_one_directions(state, np.full(len(state), j))
+        total += strengths[:, j, None, None] * v[:, :, None] * v[:, None, :]
+    np.testing.assert_allclose(total, curvature, rtol=1e-12, atol=1e-14)
+
+
+@every_smooth_loss
+def test_total_curvature_is_the_weighted_sum(loss):
+    y, raw = draw(loss)
+    state, curvature = loss.curvature_state(y, raw), loss.curvature(y, raw)
+    if not loss.coupled:
+        curvature = curvature[:, :, None] * np.eye(raw.shape[1])
+    weight = np.random.default_rng(1).random((len(raw), 1))
+    expected = (curvature * weight[:, :, None]).sum(axis=0)
+    np.testing.assert_allclose(loss.total_curvature(state, weight), expected, atol=1e-12)
+
+
+def test_the_first_multinomial_term_holds_a_confident_rows_curvature():
+    loss, raw = Multinomial(), np.array([[9.0, 0.0, 8.5, -1.0]])
+    state = loss.curvature_state(np.array([0]), raw)
+    strengths = loss.rank_one_terms(state)
+    assert strengths[0, 0] > 0.99 * strengths.sum()

@@ -187,7 +187,7 @@ def test_restricted_is_the_objective_with_zeros(loss_name, layout, copied, rng, 
     v[places] = direction = rng.normal(size=part.n_params)
     expected = objective.hess_vec(w, v)[places]
     np.testing.assert_allclose(part.hess_vec(small, direction), expected, **tolerance)
-    product = part.columns.hessian_product(small)
+    product = part.linearise(small).hess_vec
     np.testing.assert_allclose(product(direction), expected, **tolerance)
     blocks = part.hessian(small)
     blocks = np.broadcast_to(blocks, (len(small) // blocks.shape[-1], *blocks.shape[1:]))
