@@ -50,7 +50,8 @@ class CoordinatePenalty:
             ridge = np.zeros(self.model.n_params, dtype=scale.dtype)
             # Coefficients of constant columns are zero whatever their coordinates, which stay at
             # zero: with some curvature they don't make the Hessian singular.
-            curvature = self.penalty.strong_convexity * scale**2
+            # (In this order: squares of the scales of tiny columns overflow, and 0 * inf is NaN.)
+            curvature = self.penalty.strong_convexity * scale * scale
             self.model.coef(ridge)[...] = np.where(scale == 0.0, 1.0, curvature)
         object.__setattr__(self, "ridge", ridge)
 
@@ -100,7 +101,8 @@ class CoordinatePenalty:
             blocks = np.repeat(blocks, self.model.n_outputs * m // size, axis=0)
         if self.standardization.rotation is None:
             diagonal = np.zeros((self.model.n_outputs, m), dtype=blocks.dtype)
-            diagonal[:, :p] = curvature * self.standardization.scale**2
+            scale = self.standardization.scale
+            diagonal[:, :p] = curvature * scale * scale
             target = np.einsum("bii->bi", blocks)
             target += diagonal.reshape(-1, size)[: len(blocks)]
             return blocks
@@ -123,7 +125,7 @@ class CoordinatePenalty:
         scale = self.standardization.scale
         l1, l2, lower = np.zeros_like(w), np.zeros_like(w), np.full_like(w, -np.inf)
         self.model.coef(l1)[...] = self.penalty.l1_strength * scale
-        self.model.coef(l2)[...] = self.penalty.strong_convexity * scale**2
+        self.model.coef(l2)[...] = self.penalty.strong_convexity * scale * scale
         if self.penalty.nonnegative:
             self.model.coef(lower)[...] = 0.0
         return Terms(l1, l2, lower)

@@ -85,7 +85,7 @@ SCIKIT_LEARN_NAMES = {
     "svd": "newton",
     "cholesky": "newton",
     "newton-cholesky": "newton",
-    "newton-cg": "newton",
+    "newton-cg": "newton_cg",
     "lsqr": "lbfgs",
     "sparse_cg": "lbfgs",
     "liblinear": "proximal_newton",
