@@ -261,7 +261,7 @@ def test_sparse_rows_stay_sparse_for_plain_updates(rng):
     for solver in [SGD(), SGD(batch_size=1)]:
         moved = solver.in_coordinates(objective)
         assert moved.standardization.is_uniform
-        w = rng.normal(size=objective.n_params)
+        w = objective.from_user(rng.normal(size=objective.n_params))
         assert moved.value(moved.from_user(objective.to_user(w))) == pytest.approx(
             objective.value(w), rel=1e-12
         )
