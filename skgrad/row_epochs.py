@@ -94,14 +94,14 @@ def _walk_non_zeros(
     from skgrad._kernels.lazy_epochs import lazy_epoch
 
     w, scale = model.rows(walk.iterate), float(scaling.scale[0])
-    coef = scale * np.ascontiguousarray(model.coef(walk.iterate).T)
+    coef = scale * model.coef(walk.iterate)
     intercept = model.intercept(walk.iterate).copy()
-    paid = np.zeros(0 if shrinkage.smooth else len(coef))
+    paid = np.zeros(0 if shrinkage.smooth else coef.shape[1])
     loss = lazy_epoch(
         X.data, X.indices, X.indptr, plain(losses), scale, plain(shrinkage), plain(batches), coef,
         intercept, paid, np.empty((batches.size, len(w)), w.dtype), np.empty(len(w)),
     )  # fmt: skip
-    moved = model.pack(coef.T / scale, intercept)
+    moved = model.pack(coef / scale, intercept)
     n_at_rate = np.full(len(batches.rates), batches.every)
     n_at_rate[-1] = n_batches(batches) - batches.every * (len(n_at_rate) - 1)
     way = float(batches.rates @ n_at_rate)

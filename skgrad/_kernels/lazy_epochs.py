@@ -21,7 +21,7 @@ def lazy_epoch(
 ) -> float:  # fmt: skip
     """Walk over all batches of a CSR matrix; coef and intercept move in place.
 
-    Coefficients, (n_features, K), are ``factor * coef``: an L2 penalty shrinks the factor. Soft
+    Coefficients, (K, n_features), are ``factor * coef``: an L2 penalty shrinks the factor. Soft
     thresholds wait until a row needs the coefficient: ``due`` is their sum so far, ``paid`` what
     each feature has had of it (Duchi and Singer 2009, proposition 11). ``scale`` is the one of all
     columns, ``intercept`` (K,) or (0,) holds the intercepts. ``slopes`` (batch_size, K) and ``raw``
@@ -32,7 +32,7 @@ def lazy_epoch(
     formula, parameter, y, weight, share = losses
     l1, l2, nonnegative, smooth = penalty
     order, size, rates, every, _ = batches
-    K, fit_intercept = coef.shape[1], len(intercept) > 0
+    K, fit_intercept = len(coef), len(intercept) > 0
     real: Any = coef.dtype.type
     due, factor, loss, segment, left = 0.0, 1.0, 0.0, -1, 0
     for first in range(0, len(order), size):
@@ -50,7 +50,7 @@ def lazy_epoch(
             for c in range(K):
                 total = real(0.0)
                 for q in range(start, stop):
-                    total += data[q] * coef[indices[q], c]
+                    total += data[q] * coef[c, indices[q]]
                 raw[c] = factor * total
                 if fit_intercept:
                     raw[c] += intercept[c]
@@ -68,7 +68,7 @@ def lazy_epoch(
             for c in range(K):
                 stride = real(step * gain / factor) * slopes[b - first, c]
                 for q in range(start, stop):
-                    coef[indices[q], c] -= stride * data[q]
+                    coef[c, indices[q]] -= stride * data[q]
                 if fit_intercept:
                     intercept[c] -= rate * gain * slopes[b - first, c]
         if not smooth:
@@ -84,19 +84,19 @@ def pay(coef: FloatArray, paid: FloatArray, j: int, due: float, nonnegative: boo
     real: Any = coef.dtype.type
     threshold = real(due - paid[j])
     paid[j] = due
-    for c in range(coef.shape[1]):
-        shrunk = coef[j, c] - min(max(coef[j, c], -threshold), threshold)
-        coef[j, c] = max(shrunk, real(0.0)) if nonnegative else shrunk
+    for c in range(len(coef)):
+        shrunk = coef[c, j] - min(max(coef[c, j], -threshold), threshold)
+        coef[c, j] = max(shrunk, real(0.0)) if nonnegative else shrunk
 
 
 @compiled
 def multiply_out(
     coef: FloatArray, paid: FloatArray, factor: float, due: float, nonnegative: bool
 ) -> None:
-    """Make the table hold the coefficients themselves, with no threshold due."""
+    """Make coef hold the coefficients themselves, with no threshold due."""
     for j in range(len(paid)):
         pay(coef, paid, j, due, nonnegative)
         paid[j] = 0.0
-    for j in range(len(coef)):
-        for c in range(coef.shape[1]):
-            coef[j, c] *= coef.dtype.type(factor)
+    for c in range(len(coef)):
+        for j in range(coef.shape[1]):
+            coef[c, j] *= coef.dtype.type(factor)

@@ -111,6 +111,20 @@ def test_compiled_epochs_make_the_same_updates(loss_name, kind, monkeypatch):
         assert_same(actual, expected, dtype)
 
 
+@pytest.mark.parametrize("loss_name", LOSSES)
+@pytest.mark.parametrize("kind", PENALTIES)
+def test_walks_over_non_zeros_make_the_same_updates(loss_name, kind, monkeypatch):
+    loss, penalty = make_loss(loss_name), make_penalty(kind)
+    rate = 0.001 if loss_name == "poisson" else 0.05
+    variants = product(["float64", "float32"], ["none", "outputs"], [True, False], [1, 2])
+    for number, variant in enumerate(variants):
+        variant = Variant("csr", *variant)
+        objective = build(loss, penalty, "csr", "uniform", variant)
+        solver = SGD(rate, batch_size=[1, 7][number % 2], shuffle=number % 3 > 0)
+        actual, expected = both(monkeypatch, solver, objective)
+        assert_same(actual, expected, variant.dtype)
+
+
 @pytest.mark.parametrize("penalty", [L2(0.1), L1(0.02), NoPenalty()], ids=repr)
 def test_gradient_norms_are_the_same_too(penalty, monkeypatch):
     for layout, solver in product(["dense", "csr"], [SGD(0.02, batch_size=16), Adam(0.02)]):
@@ -261,7 +275,7 @@ def test_sparse_rows_stay_sparse_for_plain_updates(rng):
     for solver in [SGD(), SGD(batch_size=1)]:
         moved = solver.in_coordinates(objective)
         assert moved.standardization.is_uniform
-        w = rng.normal(size=objective.n_params)
+        w = objective.from_user(rng.normal(size=objective.n_params))
         assert moved.value(moved.from_user(objective.to_user(w))) == pytest.approx(
             objective.value(w), rel=1e-12
         )
