@@ -111,7 +111,8 @@ class Columns:
         """Restrict the data: to a copy of columns where they are few enough, else to a view."""
         data, intercept = self.rows.data, self.model.fit_intercept
         few = len(columns) <= LARGEST_COPY * self.X.shape[1]
-        if is_small(self.X) or (isinstance(self.X, np.ndarray) and few):
+        # A view of sparse data pads coefficients with zeros, in each block for each output.
+        if is_small(self.X) or (few if isinstance(self.X, np.ndarray) else self.loss.coupled):
             X = take_columns(self.X, columns)
             scaling = self.penalty.standardization.select(columns)
             A = StandardizedMatrix.build(X, scaling, intercept=intercept)
@@ -128,8 +129,7 @@ class Columns:
 class HessianProduct:
     """Products with the Hessian of the smooth part at a point.
 
-    For losses that treat outputs separately, the curvature is computed once and kept, one number
-    for each row and output.
+    What the curvature depends on is computed once and kept: one number for each row and output.
 
     Parameters
     ----------
@@ -142,11 +142,16 @@ class HessianProduct:
     def __init__(self, columns: Columns, w: FloatArray) -> None:
         self.model, self.loss, self.penalty = columns.model, columns.loss, columns.penalty
         self.rows, self.w = columns.rows, w
-        self.separate = not self.loss.coupled
-        if self.separate and not self.loss.quadratic:
-            weights = columns.curvature_weights(columns.raw(w))
-            weighted = self.rows.data._replace(weight=weights)
-            self.rows = RowSum(weighted, self.rows.slices)
+        data = self.rows.data
+        if self.loss.coupled:
+            raw = columns.raw(w)
+            carried = np.hstack([raw, data.weigh(np.ones_like(raw[:, :1]))])
+        elif self.loss.quadratic:
+            return
+        else:
+            carried = columns.curvature_weights(columns.raw(w))
+        # Blocks carry what belongs to their rows in place of weights.
+        self.rows = RowSum(data._replace(weight=carried), self.rows.slices)
 
     def __call__(self, v: FloatArray) -> FloatArray:
         """Multiply the Hessian with v."""
@@ -157,10 +162,12 @@ class HessianProduct:
 
     def _product(self, block: Batch, v: FloatArray) -> FloatArray:
         curved = self.model.forward(v, block.A)
-        if not self.separate:
-            raw = self.model.forward(self.w, block.A)
-            curved = self.loss.curvature_product(block.y, raw, curved)
-        return self.model.backward(block.A, block.weigh(curved))
+        if not self.loss.coupled:
+            return self.model.backward(block.A, block.weigh(curved))
+        assert block.weight is not None
+        raw, weight = block.weight[:, :-1], block.weight[:, -1:]
+        curved = self.loss.curvature_product(block.y, raw, curved)
+        return self.model.backward(block.A, curved * weight)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from skgrad.objective import Capability, Objective
 from skgrad.solvers._base import Solver
+from skgrad.solvers._working_set import MOST_TOGETHER, together
 from skgrad.solvers.lbfgs import LBFGS
 from skgrad.solvers.newton import Newton
+from skgrad.solvers.proximal_gradient import ProximalGradient
 from skgrad.solvers.proximal_newton import ProximalNewton
 
 # A Newton iteration costs n * block^2 multiplications at the speed of matrix products, a pass of
@@ -25,5 +27,5 @@ def newton_pays(objective: Objective) -> bool:
 def choose_for_smooth_loss(objective: Objective) -> Solver:
     """Pick a method of Newton's family where it pays, else one that needs gradients only."""
     if Capability.SMOOTH_PENALTY not in objective.offers:
-        return ProximalNewton()
+        return ProximalGradient() if together(objective) > MOST_TOGETHER else ProximalNewton()
     return Newton() if newton_pays(objective) else LBFGS()

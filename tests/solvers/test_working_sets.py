@@ -14,7 +14,7 @@ from skgrad.losses import LOSSES, SquaredError
 from skgrad.models import LinearModel
 from skgrad.objective import Objective
 from skgrad.penalties import L1, ElasticNet, NonNegative
-from skgrad.solvers import ProximalNewton, _quadratic, _working_set, choose_solver, proximal_newton
+from skgrad.solvers import ProximalNewton, _quadratic, _working_set, choose_solver
 from skgrad.solvers._column_quadratic import ColumnQuadraticModel
 from skgrad.solvers._implicit_quadratic import ImplicitQuadraticModel
 from skgrad.solvers._quadratic import QuadraticModel
@@ -37,8 +37,7 @@ def force(monkeypatch, engine):
     monkeypatch.setattr(_quadratic, "SMALL", 1)
     # The smallest Gram matrix that is too large, and the smallest working set to be walked.
     explicit = 0 if engine == "conjugate gradients" else 10**9
-    for module in (_working_set, proximal_newton):
-        monkeypatch.setattr(module, "LARGEST_EXPLICIT", explicit)
+    monkeypatch.setattr(_working_set, "LARGEST_EXPLICIT", explicit)
     monkeypatch.setattr(_working_set, "LARGEST_GRAM", 0 if engine == "columns" else 10**9)
 
 
