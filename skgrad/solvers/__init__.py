@@ -105,9 +105,9 @@ def choose_solver(objective: Objective) -> Solver:
     """Pick a solver for an objective: the rule behind ``solver="auto"``.
 
     Smooth objectives go to `Newton` while the blocks of the Hessian are small, else to `LBFGS`;
-    with penalties that have kinks, to `ProximalNewton` (to `ProximalGradient` where more than 16
-    outputs are coupled). Losses with kinks go
-    to `InteriorPoint` while the blocks are small, else to `AugmentedLagrangian`.
+    with penalties that have kinks, to `ProximalNewton`, or to `ProximalGradient` where many outputs
+    are coupled. Losses with kinks go to `InteriorPoint` while the blocks are small, else to
+    `AugmentedLagrangian`.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from skgrad.objective import Capability, Objective
 from skgrad.solvers._base import Solver
-from skgrad.solvers._working_set import MOST_TOGETHER, together
+from skgrad.solvers._working_set import is_crowded
 from skgrad.solvers.lbfgs import LBFGS
 from skgrad.solvers.newton import Newton
 from skgrad.solvers.proximal_gradient import ProximalGradient
@@ -27,5 +27,5 @@ def newton_pays(objective: Objective) -> bool:
 def choose_for_smooth_loss(objective: Objective) -> Solver:
     """Pick a method of Newton's family where it pays, else one that needs gradients only."""
     if Capability.SMOOTH_PENALTY not in objective.offers:
-        return ProximalGradient() if together(objective) > MOST_TOGETHER else ProximalNewton()
+        return ProximalGradient() if is_crowded(objective) else ProximalNewton()
     return Newton() if newton_pays(objective) else LBFGS()
