@@ -137,8 +137,10 @@ class Implicit(StandardizedMatrix):
         self.n_samples, self.dtype = X.shape[0], X.dtype
 
     def matmul(self, rows: FloatArray) -> FloatArray:
-        user = self.standardization.to_user(rows)
         p = self.X.shape[1]
+        if not rows[:, :p].any():  # every fit starts there
+            return np.zeros((self.n_samples, len(rows)), rows.dtype) + rows[:, p:].sum(axis=1)
+        user = self.standardization.to_user(rows)
         raw = matmul(self.X, user[:, :p])
         if self.intercept:
             raw += user[:, p]
