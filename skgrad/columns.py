@@ -107,7 +107,8 @@ class Columns:
         """Restrict the data: to a copy of columns where they are few enough, else to a view."""
         data, intercept = self.rows.data, self.model.fit_intercept
         few = len(columns) <= LARGEST_COPY * self.X.shape[1]
-        if is_small(self.X) or (isinstance(self.X, np.ndarray) and few):
+        # A view of sparse data pads coefficients with zeros, in each block for each output.
+        if is_small(self.X) or (few if isinstance(self.X, np.ndarray) else self.loss.coupled):
             X = take_columns(self.X, columns)
             scaling = self.penalty.standardization.select(columns)
             A = StandardizedMatrix.build(X, scaling, intercept=intercept)

@@ -554,3 +554,18 @@ def test_total_weight_sets_the_scale(rng):
     double = Objective(model, Logistic(), NoPenalty(), X, y, weight, total_weight=2 * weight.sum())
     w = rng.normal(size=2)
     assert double.value(double.from_user(w)) == pytest.approx(0.5 * plain.value(plain.from_user(w)))
+
+
+@pytest.mark.parametrize("layout", ["dense", "csr"])
+def test_zero_coefficients_predict_the_intercepts(layout):
+    # Too large to be standardised explicitly: products with zeros are not made at all.
+    variant = Variant(layout, dtype="float32", n_outputs=2)
+    objective = make_objective(SquaredError(), L1(0.1), variant, n_samples=1000, n_features=600)
+    w = np.zeros(objective.n_params, dtype=np.float32)
+    w[[600, 1201]] = 2.0, -3.0
+    raw = objective.multipliers(w) - objective.multipliers(np.zeros_like(w))
+    np.testing.assert_allclose(raw, np.tile([2.0, -3.0], (1000, 1)), rtol=arithmetic("float32"))
+    assert raw.dtype == np.float32
+    value, _ = objective.value_and_gradient(w)
+    w[0] = 1e-30
+    np.testing.assert_allclose(objective.value_and_gradient(w)[0], value, arithmetic("float32"))

@@ -156,8 +156,10 @@ class Implicit(StandardizedMatrix):
         self.n_samples, self.dtype, self.compiled = X.shape[0], X.dtype, compiled
 
     def matmul(self, rows: FloatArray) -> FloatArray:
-        user = self.standardization.to_user(rows)
         p = self.X.shape[1]
+        if not rows[:, :p].any():  # every fit starts there
+            return np.zeros((self.n_samples, len(rows)), rows.dtype) + rows[:, p:].sum(axis=1)
+        user = self.standardization.to_user(rows)
         raw = matmul(self.X, user[:, :p], compiled=self.compiled)
         if self.intercept:
             raw += user[:, p]

@@ -139,9 +139,10 @@ def choose_solver(objective: Objective) -> Solver:
 
     Smooth objectives go to `Newton` while the data and the blocks of the Hessian are small, to
     `SubsampledNewton` if the data are large, else to `NewtonCG` (multinomial loss) or `LBFGS`; with
-    penalties that have kinks, to `ProximalNewton`. Losses with kinks go to `InteriorPoint` while
-    the blocks are small, else to `DualCoordinateAscent` if the penalty is L2 and the data are
-    large, else to `AugmentedLagrangian`.
+    penalties that have kinks, to `ProximalNewton`, or to `ProximalGradient` where many outputs are
+    coupled. Losses with kinks go to `InteriorPoint` while the blocks are small, else to
+    `DualCoordinateAscent` if the penalty is L2 and the data are large, else to
+    `AugmentedLagrangian`.
 
     Parameters
     ----------

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from skgrad.objective import Capability, Objective
 from skgrad.solvers._base import Solver
+from skgrad.solvers._working_set import is_crowded
 from skgrad.solvers.lbfgs import LBFGS
 from skgrad.solvers.newton import Newton
 from skgrad.solvers.newton_cg import NewtonCG
+from skgrad.solvers.proximal_gradient import ProximalGradient
 from skgrad.solvers.proximal_newton import ProximalNewton
 from skgrad.solvers.subsampled_newton import LARGEST_FACTOR, SubsampledNewton
 
@@ -47,7 +49,7 @@ def sample_pays(objective: Objective) -> bool:
 def choose_for_smooth_loss(objective: Objective) -> Solver:
     """Pick a method of Newton's family where it pays, else one that needs gradients only."""
     if Capability.SMOOTH_PENALTY not in objective.offers:
-        return ProximalNewton()
+        return ProximalGradient() if is_crowded(objective) else ProximalNewton()
     if sample_pays(objective):
         return SubsampledNewton()
     if newton_pays(objective):

@@ -20,6 +20,10 @@ PASS_WORTH = 10.0
 GROWTH = 3
 # Up to this order the Hessian of a working set is built and factorised.
 LARGEST_EXPLICIT = 2000
+# Coupled outputs take a Gram product for each pair of them: for more outputs than these, and an order
+# beyond this, products of the Hessian with vectors are cheaper.
+MOST_TOGETHER = 16
+SMALL_ORDER = 300
 # Coordinate descent beats the Gram matrix of more columns than these.
 LARGEST_GRAM = 300
 # Columns are gathered for it with those that would violate their condition if their slope were this
@@ -38,6 +42,21 @@ class Part(NamedTuple):
     columns: IntArray | None = None
     places: IntArray | slice = slice(None)
     walk: ColumnWalk | None = None
+
+
+def together(objective: Objective) -> int:
+    """Count the outputs that share a block of the Hessian."""
+    return objective.block_size // objective.model.row_length
+
+
+def is_crowded(objective: Objective) -> bool:
+    """Tell whether too many outputs are coupled for their Hessian to be built."""
+    return together(objective) > MOST_TOGETHER and objective.block_size > SMALL_ORDER
+
+
+def is_explicit(objective: Objective) -> bool:
+    """Tell whether the Hessian is to be built."""
+    return objective.block_size <= LARGEST_EXPLICIT and not is_crowded(objective)
 
 
 def choose_part(
@@ -69,12 +88,12 @@ def working_set(
         return None
     support, violation = columns.support(w), columns.violation(w, gradient)
     wanted, n_support = (violation > 0.0) | support, int(support.sum())
-    together = max(1, objective.block_size // (n_columns + 1))  # outputs that share a block
-    budget = max(10, int(math.sqrt(PASS_WORTH * n_columns)) // together)
-    room = max(
-        budget, min(GROWTH * n_support, max(n_support + budget, LARGEST_EXPLICIT // together - 1))
-    )
-    if wanted.sum() > room and not columns.can_be_walked:
+    n_outputs = together(objective)
+    budget = max(10, int(math.sqrt(PASS_WORTH * n_columns)) // n_outputs)
+    largest = max(n_support + budget, LARGEST_EXPLICIT // n_outputs - 1)
+    room = max(budget, min(GROWTH * n_support, largest))
+    bounded = not (is_crowded(objective) or columns.can_be_walked)
+    if bounded and wanted.sum() > room:
         violation[support] = np.inf
         wanted[:] = False
         wanted[np.argpartition(violation, -room)[-room:]] = True

@@ -15,7 +15,7 @@ from skgrad.solvers._base import Run, Solver, State, Status, least_gap
 from skgrad.solvers._column_quadratic import ColumnQuadraticModel
 from skgrad.solvers._implicit_quadratic import ImplicitQuadraticModel
 from skgrad.solvers._quadratic import QuadraticModel
-from skgrad.solvers._working_set import LARGEST_EXPLICIT, Part, choose_part
+from skgrad.solvers._working_set import Part, choose_part, is_explicit
 
 SUFFICIENT_DECREASE = 1e-4
 # Where the Hessian is nearly singular the model promises the moon: be quick to come down.
@@ -48,10 +48,12 @@ class ProximalNewton(Solver):
               + \tfrac12 (z - w_t)' \nabla^2 f(w_t) (z - w_t) + penalty(z), \qquad
               w_{t+1} = w_t + \eta_t (z_t - w_t)
 
-    The quadratic problems involve the Hessian only, not the data, and are solved by a semismooth
-    Newton method that identifies which coefficients are zero. A handful of iterations, each of cost
-    n_samples * block_size^2: the method of choice for L1 and elastic-net penalties and for sign
-    constraints with many rows and up to some hundred columns.
+    The minimisation is over a working set: the columns with coefficients, and of the others those
+    that violate their optimality condition most. The gradient, which tells, also gives a bound of
+    the duality gap. A handful of iterations, each of cost n_samples * (size of the set)^2, or less:
+    the method of choice for L1 and elastic-net penalties and for sign constraints. See
+    `QuadraticModel`, `ColumnQuadraticModel` and `ImplicitQuadraticModel` for how the quadratic
+    problems are solved.
 
     Parameters
     ----------
@@ -71,6 +73,12 @@ class ProximalNewton(Solver):
     ----------
     J. Lee, Y. Sun and M. Saunders (2014). Proximal Newton-type methods for minimizing composite
     functions. SIAM Journal on Optimization 24, 1420-1443, algorithm 1.
+
+    G.-X. Yuan, C.-H. Ho and C.-J. Lin (2012). An improved GLMNET for L1-regularized logistic
+    regression. Journal of Machine Learning Research 13, 1999-2030, section 4.
+
+    T. Johnson and C. Guestrin (2015). Blitz: a principled meta-algorithm for scaling sparse
+    optimization. Proceedings of Machine Learning Research 37, 1171-1179.
     """
 
     name = "proximal_newton"
@@ -131,7 +139,7 @@ class ProximalNewton(Solver):
         if part.walk is not None:
             raw = part.objective.columns.raw(start) if state.raw is None else state.raw
             return ColumnQuadraticModel(part.objective, part.walk, start, slope, raw)
-        if part.objective.block_size > LARGEST_EXPLICIT:
+        if not is_explicit(part.objective):
             return ImplicitQuadraticModel(part.objective, start, slope)
         hessian = state.hessian if part is state.part else None
         if hessian is None:

@@ -10,12 +10,14 @@ from sklearn.linear_model import ElasticNet as PeerElasticNet
 from tolerances import arithmetic, coefficients, suboptimality
 
 from skgrad import LinearRegression, LogisticRegression, columns, linalg
+from skgrad.coordinate_penalty import Terms
 from skgrad.losses import LOSSES, SquaredError
 from skgrad.models import LinearModel
 from skgrad.objective import Objective
 from skgrad.penalties import L1, ElasticNet, NonNegative
-from skgrad.solvers import ProximalNewton, _quadratic, _working_set, choose_solver, proximal_newton
+from skgrad.solvers import ProximalNewton, _quadratic, _working_set, choose_solver
 from skgrad.solvers._column_quadratic import ColumnQuadraticModel
+from skgrad.solvers._gram_descent import _newton_step
 from skgrad.solvers._implicit_quadratic import ImplicitQuadraticModel
 from skgrad.solvers._quadratic import QuadraticModel
 
@@ -37,8 +39,7 @@ def force(monkeypatch, engine):
     monkeypatch.setattr(_quadratic, "SMALL", 1)
     # The smallest Gram matrix that is too large, and the smallest working set to be walked.
     explicit = 0 if engine == "conjugate gradients" else 10**9
-    for module in (_working_set, proximal_newton):
-        monkeypatch.setattr(module, "LARGEST_EXPLICIT", explicit)
+    monkeypatch.setattr(_working_set, "LARGEST_EXPLICIT", explicit)
     monkeypatch.setattr(_working_set, "LARGEST_GRAM", 0 if engine == "columns" else 10**9)
 
 
@@ -215,3 +216,63 @@ def test_dual_bound_is_above_the_duality_gap_and_the_truth(loss_name, penalty, r
         if loss_name == "squared_error":
             np.testing.assert_allclose(bound, objective.duality_gap(near), rtol=1e-6)
     assert checked
+
+
+# Inside
+
+
+@pytest.mark.parametrize("penalty", [L1(1e-3), ElasticNet(1e-2, 0.1)], ids=repr)
+@pytest.mark.parametrize("loss_name", ["squared_error", "logistic"])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_walk_minimises_the_quadratic_model(intercept, loss_name, penalty, rng):
+    variant = Variant("csr", weights="rows", intercept=intercept)
+    objective = make_objective(make_loss(loss_name), penalty, variant, n_features=8)
+    view = objective.columns
+    w = rng.normal(size=objective.n_params) / 2
+    _, gradient = objective.value_and_gradient(w)
+    expected = QuadraticModel(objective, w, gradient, objective.hessian(w)).minimise(1e-26)
+    assert expected.all()  # a walk leaves zeros alone after its first pass
+    z, _, _ = view.walk(np.arange(8)).minimise(
+        view.curvature_weights(view.raw(w)), gradient, w, view.penalty.terms(w),
+        forcing=0.0, accuracy=1e-28, max_epochs=5000,
+    )  # fmt: skip
+    np.testing.assert_allclose(z, expected, atol=coefficients("float64"))
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+def test_raw_predictions_are_kept_up_to_date(intercept, rng):
+    variant = Variant("csr", weights="outputs", intercept=intercept, n_outputs=2)
+    objective = make_objective(make_loss("huber"), L1(0.01), variant, n_features=8)
+    w = rng.normal(size=objective.n_params)
+    value, gradient = objective.value_and_gradient(w)
+    view = objective.columns
+    raw = view.raw(w)
+    z, raw_change, _ = view.walk(np.arange(8)).minimise(
+        view.curvature_weights(raw), gradient, w, view.penalty.terms(w),
+        forcing=0.0, accuracy=0.0, max_epochs=3,
+    )  # fmt: skip
+    tolerance = {"rtol": arithmetic("float64"), "atol": arithmetic("float64")}
+    np.testing.assert_allclose(raw + raw_change, view.raw(z), **tolerance)
+    same_value, same_gradient = view.value_and_gradient(raw)
+    np.testing.assert_allclose(same_value, value, **tolerance)
+    np.testing.assert_allclose(same_gradient, gradient, **tolerance)
+
+
+def test_newton_steps_on_a_face_decrease_and_keep_signs(rng):
+    def value(z):
+        return slope @ (z - old) + 0.5 * (z - old) @ H @ (z - old) + np.abs(z) @ terms.l1
+
+    stopped = 0
+    for _ in range(50):
+        A = rng.normal(size=(20, 10))
+        H, slope, old = A.T @ A, 2 * rng.normal(size=10), rng.normal(size=10)
+        terms = Terms(np.ones(10), np.zeros(10), np.full(10, -np.inf))
+        change = _newton_step(H, slope, old, terms, np.arange(10))
+        assert (old * (old + change) >= 0.0).all()
+        assert value(old + change) < value(old)
+        crossed = (old + change) == 0.0
+        stopped += crossed.any()
+        if not crossed.any():
+            residual = slope + H @ change + np.sign(old)
+            np.testing.assert_allclose(residual, 0.0, atol=coefficients("float64"))
+    assert 0 < stopped < 50
