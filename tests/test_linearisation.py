@@ -119,6 +119,7 @@ def test_nearly_all_terms_nearly_invert_the_hessian(rng, monkeypatch):
     objective = multinomial(X, codes, intercept=True, alpha=1e-3)
     w = objective.from_user(0.02 * rng.normal(size=objective.n_params))
     v = rng.normal(size=objective.n_params)
+    monkeypatch.setattr(linearisation, "WORKSPACE", 1 << 26)
 
     def products(n_terms):
         monkeypatch.setattr(linearisation, "MOST_TERMS", n_terms)
