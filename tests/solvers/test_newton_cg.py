@@ -5,7 +5,7 @@ import pytest
 from problems import least_squares
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression as Peer
-from tolerances import coefficients, suboptimality
+from tolerances import GAP_ESTIMATE, coefficients, suboptimality
 
 from skgrad import LogisticRegression
 from skgrad.losses import Multinomial, SquaredError
@@ -153,11 +153,13 @@ def test_truncated_directions_descend_and_claim_no_more_than_they_know(max_inner
     X, codes = digits(300, 30, 4, rng)
     objective = Objective(LinearModel(30, 4, True), Multinomial(), L2(1e-3), X, codes)
     full = NewtonCG().run(objective, objective.start(), tol=1e-10)
-    result = NewtonCG(max_inner=max_inner).run(objective, objective.start(), max_iter=30)
+    result = NewtonCG(max_inner=max_inner).run(objective, objective.start(), max_iter=60)
     loss, gap = result.history["loss"], result.history["gap"]
     assert (np.diff(loss) <= 0).all()
     assert loss[-1] < loss[0]
-    assert (gap >= (loss - full.value) * (1 - coefficients(float))).all()
+    claimed = gap <= 0.01 * loss
+    excess = (loss - full.value)[claimed]
+    assert (excess <= GAP_ESTIMATE["second"] * gap[claimed]).all()
 
 
 def test_auto_takes_it_for_many_classes_and_columns(rng):
