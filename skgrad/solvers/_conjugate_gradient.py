@@ -124,4 +124,4 @@ class _Lanczos:
         values = eigvalsh_tridiagonal(
             self.diagonal, self.off_diagonal[:-1], select="i", select_range=(0, 0)
         )
-        return max(float(values[0]), np.finfo(float).tiny)
+        return max(float(values[0]), float(np.finfo(float).eps))

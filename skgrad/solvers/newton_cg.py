@@ -115,10 +115,12 @@ class NewtonCG(Solver):
             forcing=self._forcing(objective, state, used),
             accuracy=FINAL_ACCURACY * run.tol * abs(state.value),
         )  # fmt: skip
-        flattest = min(flattest, model.flattest)
+        flattest = min(model.flattest, flattest)
         # How far w is from the minimum, as the Hessian at w sees it.
         margin = 1.0 if objective.continuous_curvature else JUMP_MARGIN
         decrement = margin * (model.decrease + model.error)
+        if model.n_iter == self.max_inner:
+            decrement = flattest = math.nan  # cut short: there may be flatter directions
         trial = self._search(objective, w, state, model.x)
         if trial is None:
             gap = least_gap(objective.gradient_gap(w, state.gradient), decrement)
