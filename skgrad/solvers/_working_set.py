@@ -20,8 +20,8 @@ PASS_WORTH = 10.0
 GROWTH = 3
 # Up to this order the Hessian of a working set is built and factorised.
 LARGEST_EXPLICIT = 2000
-# Coupled outputs take a Gram product for each pair of them: for more outputs than these, and an order
-# beyond this, products of the Hessian with vectors are cheaper.
+# Coupled outputs take a Gram product for each pair of them: for more outputs than these, and an
+# order beyond this, products of the Hessian with vectors are cheaper.
 MOST_TOGETHER = 16
 SMALL_ORDER = 300
 # Coordinate descent beats the Gram matrix of more columns than these.
