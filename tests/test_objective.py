@@ -21,9 +21,10 @@ from scipy.optimize import minimize_scalar
 from tolerances import FINITE_DIFFERENCE, SPECTRUM, arithmetic
 
 from skgrad import linalg
+from skgrad.capabilities import Capability
 from skgrad.losses import LOSSES, Huber, Logistic, Poisson, SquaredError
 from skgrad.models import LinearModel
-from skgrad.objective import Capability, Objective
+from skgrad.objective import Objective
 from skgrad.penalties import L1, L2, NonNegative, NoPenalty
 
 every_loss = pytest.mark.parametrize("loss_name", LOSSES)

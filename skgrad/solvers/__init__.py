@@ -1,7 +1,8 @@
 """Solvers: one algorithm a file, all interchangeable behind an objective."""
 
 from skgrad._parameters import unknown_name
-from skgrad.objective import Capability, Objective
+from skgrad.capabilities import Capability
+from skgrad.objective import Objective
 from skgrad.solvers._auto import choose_for_smooth_loss
 from skgrad.solvers._base import (
     DivergenceError,

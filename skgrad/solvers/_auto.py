@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from skgrad.objective import Capability, Objective
+from skgrad.capabilities import Capability
+from skgrad.objective import Objective
 from skgrad.solvers._base import Solver
 from skgrad.solvers._working_set import is_crowded
 from skgrad.solvers.lbfgs import LBFGS

@@ -14,7 +14,8 @@ import numpy as np
 
 from skgrad._parameters import Parameterized
 from skgrad._typing import FloatArray
-from skgrad.objective import Capability, Objective
+from skgrad.capabilities import Capability
+from skgrad.objective import Objective
 
 # Units of rounding, relative to where a run starts, that no stop rule looks below.
 ROUNDING = 4.0

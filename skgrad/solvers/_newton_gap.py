@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from skgrad._typing import FloatArray
-from skgrad.objective import Capability, Objective
+from skgrad.capabilities import Capability
+from skgrad.objective import Objective
 from skgrad.solvers._cholesky import factorise, solve
 from skgrad.solvers._quadratic import QuadraticModel
 

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from skgrad._typing import FloatArray, IntArray
+from skgrad.capabilities import Capability
 from skgrad.columns import ColumnWalk
-from skgrad.objective import Capability, Objective
+from skgrad.objective import Objective
 
 # So few columns are all taken: nothing is gained by leaving some out.
 SMALL = 50

@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skgrad._typing import FloatArray
-from skgrad.objective import Capability, Objective
+from skgrad.capabilities import Capability
+from skgrad.objective import Objective
 from skgrad.solvers._auto import choose_for_smooth_loss
 from skgrad.solvers._base import Run, Solver, State, Status
 

@@ -10,8 +10,9 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from skgrad._typing import FloatArray, IntArray
+from skgrad.capabilities import Capability
 from skgrad.duals import DualForm, DualPoint
-from skgrad.objective import Capability, Objective
+from skgrad.objective import Objective
 from skgrad.solvers._base import Run, Solver, State
 from skgrad.solvers._dual_subspace import face, minimise_on_face
 

@@ -10,8 +10,9 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from skgrad._typing import FloatArray
+from skgrad.capabilities import Capability
 from skgrad.hinges import HingeForm
-from skgrad.objective import Capability, Objective
+from skgrad.objective import Objective
 from skgrad.solvers._base import Run, Solver, State, Status
 from skgrad.solvers._cholesky import factorise, solve
 

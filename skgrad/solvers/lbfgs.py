@@ -11,7 +11,8 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from skgrad._typing import FloatArray
-from skgrad.objective import Capability, Objective
+from skgrad.capabilities import Capability
+from skgrad.objective import Objective
 from skgrad.solvers._base import Run, Solver, State, Status, first_order_gap, norm
 from skgrad.solvers._line_search import Trial, along, strong_wolfe
 

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 from sklearn.utils._param_validation import Interval
 
 from skgrad._typing import FloatArray
-from skgrad.objective import Capability, Objective
+from skgrad.capabilities import Capability
+from skgrad.objective import Objective
 from skgrad.solvers._base import Run, Solver, State, Status, least_gap, norm
 from skgrad.solvers._block_search import Landing, search_blocks
 from skgrad.solvers._cholesky import factorise, solve

@@ -11,8 +11,9 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from skgrad._typing import FloatArray
+from skgrad.capabilities import Capability
 from skgrad.linearisation import Inverse
-from skgrad.objective import Capability, Objective
+from skgrad.objective import Objective
 from skgrad.solvers._base import Run, Solver, State, Status, least_gap, norm
 from skgrad.solvers._conjugate_gradient import conjugate_gradients, energy
 from skgrad.solvers._line_search import Trial, along, backtracking, strong_wolfe

@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skgrad._typing import FloatArray
-from skgrad.objective import Capability, Objective
+from skgrad.capabilities import Capability
+from skgrad.objective import Objective
 from skgrad.solvers._base import Run, Solver, State, Status, curvature_gap, least_gap
 
 # The duality gap costs a pass; the estimate from the prox-gradient step decides when to ask for it.

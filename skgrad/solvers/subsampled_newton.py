@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 from sklearn.utils._param_validation import Interval
 
 from skgrad._typing import FloatArray
-from skgrad.objective import Capability, Objective
+from skgrad.capabilities import Capability
+from skgrad.objective import Objective
 from skgrad.solvers._base import (
     IncompatibleSolverError,
     Run,

@@ -13,9 +13,9 @@ from tolerances import GAP_ESTIMATE, arithmetic
 
 from skgrad import LogisticRegression
 from skgrad._kernels.formulas import CompiledUpdate, UpdateFormula
+from skgrad.capabilities import Capability
 from skgrad.losses import LOSSES, Logistic, Multinomial
 from skgrad.models import Standardization
-from skgrad.objective import Capability
 from skgrad.penalties import L1, L2, NoPenalty
 from skgrad.row_epochs import Plan, walks_non_zeros
 from skgrad.schedules import Cosine

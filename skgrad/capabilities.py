@@ -1,0 +1,63 @@
+"""What an objective has to offer, and how it says what it lacks."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from skgrad._typing import Array, Matrix
+from skgrad.duals import has_box_dual
+from skgrad.linalg import has_contiguous_rows
+from skgrad.losses import Loss
+from skgrad.penalties import Penalty
+
+
+class Capability(Enum):
+    """What a solver may need of an objective; the value completes "the solver needs ..."."""
+
+    SMOOTH_LOSS = "a smooth loss"
+    SMOOTH_PENALTY = "a smooth penalty"
+    LOSS_PROX = "a loss with a proximal operator"
+    HINGES = "a piecewise linear loss with an L1, L2, elastic-net, sign or no penalty"
+    ROW_EPOCHS = "a loss with a compiled formula and an L1, L2, elastic-net, sign or no penalty"
+    BOX_DUAL = "a loss with one kink or two, an L2 penalty and data stored by rows"
+
+
+class Smoothness(NamedTuple):
+    """Curvature bounds: ``mean`` of the whole objective, ``row`` of any single row's term."""
+
+    mean: float
+    row: float
+
+
+def offered(loss: Loss, penalty: Penalty, X: Matrix, y: Array) -> frozenset[Capability]:
+    """Tell what solvers can rely on."""
+    shrinkage = penalty.l1_strength is not None
+    box_dual = has_contiguous_rows(X) and has_box_dual(loss, penalty, y)
+    return frozenset(
+        capability
+        for capability, holds in (
+            (Capability.SMOOTH_LOSS, loss.smooth),
+            (Capability.SMOOTH_PENALTY, penalty.smooth),
+            (Capability.LOSS_PROX, loss.has_prox),
+            (Capability.HINGES, loss.piecewise_linear and shrinkage),
+            (Capability.ROW_EPOCHS, loss.formula is not None and shrinkage),
+            (Capability.BOX_DUAL, box_dual),
+        )
+        if holds
+    )
+
+
+def lack(capability: Capability, loss: Loss, penalty: Penalty, X: Matrix) -> str:
+    """Say in a clause why a capability is not offered."""
+    loss_name, penalty_name = type(loss).__name__, type(penalty).__name__
+    both = f"the loss is {loss_name} and the penalty {penalty_name}"
+    order = "rows" if has_contiguous_rows(X) else "columns"
+    return {
+        Capability.SMOOTH_LOSS: f"the {loss_name} loss is not smooth",
+        Capability.SMOOTH_PENALTY: f"the {penalty_name} penalty is not smooth",
+        Capability.LOSS_PROX: f"the {loss_name} loss has none",
+        Capability.HINGES: both,
+        Capability.ROW_EPOCHS: both,
+        Capability.BOX_DUAL: f"{both}, and X is stored by {order}",
+    }[capability]

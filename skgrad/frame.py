@@ -1,0 +1,247 @@
+"""The parts of an objective, and the coordinates that solvers walk in."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import replace
+from typing import Self
+
+import numpy as np
+
+from skgrad._typing import Array, FloatArray, Matrix
+from skgrad.capabilities import Capability, Smoothness, lack, offered
+from skgrad.coordinate_penalty import CoordinatePenalty
+from skgrad.coordinates import (
+    LARGEST_ROTATION,
+    ROTATED_COLUMNS,
+    decorrelate,
+    largest_eigenvalue,
+    shortest,
+    standardize,
+    typical_curvature,
+    uniform,
+)
+from skgrad.linalg import density, is_small
+from skgrad.losses import Loss
+from skgrad.models import LinearModel, Standardization, StandardizedMatrix
+from skgrad.penalties import Penalty
+from skgrad.row_space import RowSpace
+from skgrad.rows import Batch, RowSum
+from skgrad.sweep import Sweep
+
+# At the optimum the loss's curvature is about this fraction of its bound: what the penalty's
+# curvature is compared with.
+CURVATURE_AT_OPTIMUM = 0.05
+# The rows of a sample are a copy: at most this share of large data.
+LARGEST_SHARE = 1 / 15
+
+
+class Frame:
+    r"""The parts of an objective, in the coordinates that solvers walk in.
+
+    A solver's parameters ``w`` live in the coordinates of ``standardization``; `to_user` maps them
+    to the user's. What a block of rows contributes is summed by `skgrad.rows` and `skgrad.sweep`.
+
+    Parameters
+    ----------
+    model : LinearModel
+        Layout of parameters and map to raw predictions.
+    loss : Loss
+        Per-row loss.
+    penalty : Penalty
+        Penalty of the coefficients. Intercepts are never penalised.
+    X : array or CSR matrix of shape (n_samples, n_features)
+        Data, float32 or float64.
+    y : array
+        Targets as the loss expects them, n_samples rows.
+    sample_weight : array of shape (n_samples, 1) or (n_samples, n_outputs), optional
+        Weights, not negative; all one by default.
+    total_weight : float, optional
+        S; by default the sum of `sample_weight`, or n_samples. (With rows held out of a problem
+        that sums instead of averaging, S is still that of all rows.)
+    standardization : Standardization, optional
+        Coordinates; by default columns are centred and scaled to unit curvature.
+    row_space : RowSpace, optional
+        Where X came from, if it stands for a wider matrix; `to_user` then leads back to that.
+
+    """
+
+    def __init__(
+        self,
+        model: LinearModel,
+        loss: Loss,
+        penalty: Penalty,
+        X: Matrix,
+        y: Array,
+        sample_weight: FloatArray | None = None,
+        *,
+        total_weight: float | None = None,
+        standardization: Standardization | None = None,
+        row_space: RowSpace | None = None,
+    ) -> None:
+        self.model, self.loss, self.penalty, self.row_space = model, loss, penalty, row_space
+        self.n_samples, self.n_outputs = X.shape[0], model.n_outputs
+        self.n_params, self.dtype, self.density = model.n_params, X.dtype, density(X)
+        self.passes = 0.0
+        self.X = X
+        weight = None
+        if total_weight is not None:
+            total = total_weight
+        else:
+            total = float(self.n_samples if sample_weight is None else sample_weight.sum())
+        self._share = 1.0 / total
+        if sample_weight is not None:
+            weight = (sample_weight / total).astype(X.dtype, copy=False)
+        self._loss_curvature = typical_curvature(loss, y, weight, model.n_outputs)
+        if standardization is None:
+            ridge = penalty.strong_convexity if penalty.smooth else 0.0
+            standardization = standardize(
+                X, weight, centered=model.fit_intercept, ridge=ridge / self._loss_curvature
+            )
+        self.offers = offered(loss, penalty, X, y)
+        self._move(standardization, y, weight)
+
+    def _move(self, standardization: Standardization, y: Array, weight: FloatArray | None) -> None:
+        """Adopt coordinates."""
+        self.standardization = standardization
+        self._penalty = CoordinatePenalty(self.penalty, self.model, standardization)
+        A = StandardizedMatrix.build(self.X, standardization, intercept=self.model.fit_intercept)
+        self._rows = RowSum.of(self.X, Batch(A, y, weight, self._share))
+        self._sweep = Sweep.over(self.X, self._rows, self.model, standardization)
+
+    # -- facts that solvers ask for ------------------------------------------------------------
+
+    def lacks(self, capability: Capability) -> str:
+        """Say in a clause why a capability is not offered."""
+        return lack(capability, self.loss, self.penalty, self.X)
+
+    @property
+    def flat_directions(self) -> bool:
+        """Whether the minimiser may be a whole subspace: least squares with dependent columns."""
+        unpenalised = self.penalty.smooth and self.penalty.strong_convexity == 0.0
+        return self.loss.quadratic and unpenalised
+
+    @property
+    def constant_curvature(self) -> bool:
+        """Whether the Hessian of the smooth part is constant."""
+        return self.loss.quadratic
+
+    @property
+    def continuous_curvature(self) -> bool:
+        """Whether the Hessian at a point near the optimum resembles the one at the optimum."""
+        return self.loss.continuous_curvature
+
+    @property
+    def block_size(self) -> int:
+        """Order of the largest diagonal block of the Hessian."""
+        return self.n_params if self.loss.coupled else self.model.row_length
+
+    @property
+    def row_length(self) -> int:
+        """Number of parameters of one output."""
+        return self.model.row_length
+
+    @property
+    def coupled(self) -> bool:
+        """Whether the outputs of a row interact, so that the Hessian is one block."""
+        return self.loss.coupled
+
+    @property
+    def largest_sample(self) -> int:
+        """Number of rows that `subsample` may copy: all of small data, few of large ones."""
+        return self.n_samples if is_small(self.X) else int(LARGEST_SHARE * self.n_samples)
+
+    @property
+    def coordinate_curvature(self) -> float:
+        """Typical curvature along a coordinate: all standardised columns have the loss's."""
+        return self._loss_curvature
+
+    def smoothness(self) -> Smoothness:
+        """Bound the curvature of the whole objective and of single rows, for automatic steps."""
+        eigenvalue = largest_eigenvalue(self._rows.data, self.model.row_length)
+        mean = self._loss_curvature * eigenvalue + self._penalty_curvature()
+        return Smoothness(mean, max(mean, self.row_smoothness()))
+
+    def row_smoothness(self) -> float:
+        """Bound the curvature of single rows; no less than that of the whole objective."""
+        data = self._rows.data
+        weight = data.row_weights()
+        share = 1.0 if weight is None else weight * self.n_samples
+        largest = float(np.max(data.A.squared_row_norms() * share))
+        return self._loss_curvature * largest + self._penalty_curvature()
+
+    def _penalty_curvature(self) -> float:
+        if not self.penalty.smooth:
+            return 0.0
+        strongest = float(np.max(self.penalty.output_convexity))
+        return strongest * self.standardization.largest_gain() ** 2
+
+    # -- coordinates ------------------------------------------------------------------------------
+
+    def start(self) -> FloatArray:
+        """Best constant prediction, or nearly, as a parameter vector with zero coefficients."""
+        w = np.zeros(self.n_params, dtype=self.dtype)
+        if self.model.fit_intercept:
+            data = self._rows.data
+            best = self.loss.constant(data.y, data.row_weights(), n_outputs=self.n_outputs)
+            self.model.rows(w)[:, self.model.n_features] = best
+        return w
+
+    @property
+    def user_model(self) -> LinearModel:
+        """Layout of the user's parameters."""
+        if self.row_space is None:
+            return self.model
+        return replace(self.model, n_features=self.row_space.n_features)
+
+    def to_user(self, w: FloatArray) -> FloatArray:
+        """Map parameters from standardised coordinates to the user's."""
+        rows = self.standardization.to_user(self.model.rows(w))
+        return (rows if self.row_space is None else self.row_space.to_user(rows)).ravel()
+
+    def from_user(self, w: FloatArray) -> FloatArray:
+        """Map the user's parameters to standardised coordinates."""
+        rows = self.user_model.rows(w)
+        rows = rows if self.row_space is None else self.row_space.from_user(rows)
+        return self.standardization.from_user(rows).ravel()
+
+    def decorrelated(self) -> Self:
+        """Change to coordinates in which the curvature is about the same in all directions.
+
+        For methods that see gradients only: collinear columns become harmless. Needs a smooth
+        penalty (proximal operators are separable in the user's coordinates only) and dense data
+        with few columns; returns itself otherwise.
+        """
+        suitable = self.penalty.smooth and self.density == 1.0
+        if not suitable or not 1 < self.model.n_features <= LARGEST_ROTATION:
+            return self
+        data = self._rows.data
+        ridge = self.penalty.strong_convexity / (CURVATURE_AT_OPTIMUM * self._loss_curvature)
+        return self._moved(decorrelate(data, self.standardization, ridge=ridge))
+
+    def _moved(self, standardization: Standardization) -> Self:
+        data, moved = self._rows.data, copy(self)
+        moved._move(standardization, data.y, data.weight)
+        return moved
+
+    def for_batches(self, batch_size: int, *, plain: bool) -> Self:
+        """Change to the coordinates in which updates by batches of this size are cheap and good.
+
+        Those of dense data are decorrelated if batches are large enough to pay for the rotations.
+        Sparse rows stay sparse for plain gradient descent, whose updates then touch non-zeros only;
+        other updates cost as much as there are columns, centred or not.
+        """
+        if self.density == 1.0 and batch_size * ROTATED_COLUMNS >= self.model.n_features:
+            return self.decorrelated()
+        if not plain or Capability.ROW_EPOCHS not in self.offers or batch_size * self.density >= 1:
+            return self
+        scaling = uniform(self.X)
+        return self if scaling is None else self._moved(scaling)
+
+    def shortest(self, w: FloatArray) -> FloatArray:
+        """Take the user's smallest coefficients (in norm) that predict the same as w.
+
+        For unpenalised problems whose columns are linearly dependent: the one minimiser that does
+        not depend on the solver, nor on the scale of its coordinates.
+        """
+        return shortest(self._rows.data, self.standardization, self.model.rows(w)).ravel()
