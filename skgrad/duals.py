@@ -65,16 +65,16 @@ class DualForm:
         self, data: Batch, X: Matrix, model: LinearModel, loss: Loss, penalty: Penalty,
         standardization: Standardization, output: int,
     ) -> None:  # fmt: skip
-        from skgrad._kernels import dual
+        from skgrad._kernels.dual import squared_norms
 
-        self._loops, self._rows = dual, row_storage(X)
+        self._rows = row_storage(X)
         self.ridge, self.n_samples = penalty.strong_convexity, X.shape[0]
         self._has_intercept = model.fit_intercept
         self.box = _box(data, loss, output)
         self.box[:, :2] /= self.ridge
         self._center = standardization.center.astype(np.float64)
         self.curvature: FloatArray = np.empty(self.n_samples)
-        dual.squared_norms(*self._rows, self.curvature)
+        squared_norms(*self._rows, self.curvature)
         self._tilt: FloatArray = np.zeros(self.n_samples)
         self._everything = np.arange(self.n_samples)
         if self._has_intercept:
@@ -92,9 +92,11 @@ class DualForm:
 
     def ascend(self, point: DualPoint, rows: IntArray) -> None:
         """Minimise over the variables of these rows, one after the other, in place."""
+        from skgrad._kernels.dual import ascend
+
         squared = float(self._center @ self._center) if self._has_intercept else 0.0
         shift = self._shift(point.direction, point.total, point.intercept)
-        total = self._loops.ascend(
+        total = ascend(
             *self._rows, rows, self.box, self.curvature, self._tilt, self.stiffness + squared,
             point.alpha, point.direction, point.total, shift,
         )  # fmt: skip
@@ -107,8 +109,10 @@ class DualForm:
 
     def move(self, point: DualPoint, rows: IntArray, change: FloatArray) -> None:
         """Add a change to the variables of these rows, in place."""
+        from skgrad._kernels.dual import sum_rows
+
         point.alpha[rows] += change
-        self._loops.sum_rows(*self._rows, rows, -change, point.direction)
+        sum_rows(*self._rows, rows, -change, point.direction)
         total = float(change.sum())
         point.total += total
         point.intercept -= self.stiffness * total
@@ -134,8 +138,10 @@ class DualForm:
 
     def response(self, rows: IntArray, change: FloatArray) -> FloatArray:
         """Compute how the raw predictions of these rows move with their variables."""
+        from skgrad._kernels.dual import sum_rows
+
         direction, total = np.zeros(len(self._center)), float(change.sum())
-        self._loops.sum_rows(*self._rows, rows, -change, direction)
+        sum_rows(*self._rows, rows, -change, direction)
         raw = self._predict(rows, direction)
         if self._has_intercept:
             raw += total * self._tilt[rows]
@@ -175,8 +181,10 @@ class DualForm:
         return np.asarray(upper * above + lower * below)
 
     def _predict(self, rows: IntArray, direction: FloatArray) -> FloatArray:
+        from skgrad._kernels.dual import predict_rows
+
         raw = np.empty(len(rows))
-        self._loops.predict_rows(*self._rows, rows, direction, raw)
+        predict_rows(*self._rows, rows, direction, raw)
         return raw
 
     def _shift(self, direction: FloatArray, total: float, intercept: float) -> float:

@@ -42,10 +42,10 @@ class OutputState:
 
 @dataclass(slots=True)
 class DualState(State):
-    """The state of each output, and of the generator that shuffles rows."""
+    """The state of each output; ``t`` counts the steps, and seeds the order of the rows."""
 
     outputs: tuple[OutputState, ...] = ()
-    rng: np.random.Generator | None = None
+    t: int = 0
 
 
 class DualCoordinateAscent(Solver):
@@ -109,24 +109,24 @@ class DualCoordinateAscent(Solver):
             form = objective.dual_form(k)
             point = form.start(float(intercept))
             outputs.append(OutputState(form, point, everything, everything[:0], form.raw(point)))
-        return DualState(objective.value(w), outputs=tuple(outputs), rng=np.random.default_rng(0))
+        return DualState(objective.value(w), outputs=tuple(outputs))
 
     def step(
         self, objective: Objective, w: FloatArray, state: DualState, run: Run
     ) -> tuple[FloatArray, DualState]:
         """Make some epochs over the active rows of each output, then look at all rows."""
-        assert state.rng is not None
-        outputs = []
+        rng, outputs = np.random.default_rng(state.t), []
         for output in state.outputs:
             if output.gap > run.tol * abs(output.value):
                 share = len(output.active) / len(output.raw)
                 objective.passes += (1.0 + _epochs(output) * share) / len(state.outputs)
-                outputs.append(self._advance(output, state.rng))
+                outputs.append(self._advance(output, rng))
             else:
                 outputs.append(output)
         w = objective.dual_to_primal([(output.form, output.point) for output in outputs])
         return w, replace(
-            state, outputs=tuple(outputs), value=sum(output.value for output in outputs),
+            state, t=state.t + 1, outputs=tuple(outputs),
+            value=sum(output.value for output in outputs),
             gap=sum(output.gap for output in outputs),
         )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, ClassVar
@@ -125,17 +126,20 @@ class InteriorPoint(Solver):
         _, _, affine = system.direction(0.0, 0.0)
         reach = min(1.0, _longest_step(variables, affine))
         now = _complementarity(variables)
-        predicted = _complementarity(variables + reach * affine)
+        predicted = sum(float(product.sum()) for product in _moved(variables, affine, reach))
         target = now / (2 * z.size * len(form.sign)) * (predicted / now) ** 3
         du, dt, dp, dr = affine
         products = np.stack([target - dp * dt, target - dr * du])
+        del affine, du, dt, dp, dr  # as long as the data each
         (dw, dz, change), reach = _recentre(system, variables, products, target)
         objective.passes += PASSES + system.n_directions
         step = float(self.learning_rate) * min(1.0, TO_BOUNDARY * reach)
         if not step > SHORTEST_STEP:
             return w, replace(state, status=Status.PRECISION)
         w, z = w + step * dw, z + step * dz
-        variables = np.maximum(variables + step * change, floor)
+        change *= step
+        change += variables
+        variables = np.maximum(change, floor, out=change)
         # The program is kept feasible, and its Lagrangian stationary once a full step was made.
         residual = (1.0 - step) * system.residual
         value = form.value(w, z)
@@ -179,10 +183,9 @@ def _recentre(
     for _ in range(CORRECTORS):
         if reach >= 1.0:
             break
-        u, t, p, r = variables + min(1.0, reach + LONGER) * best[2]
-        moved = np.stack([p * t, r * u])
-        pull = moved.clip(target / OUTLIER, target * OUTLIER) - moved
-        products = products + np.maximum(pull, -OUTLIER * target)
+        for k, moved in enumerate(_moved(variables, best[2], min(1.0, reach + LONGER))):
+            pull = moved.clip(target / OUTLIER, target * OUTLIER) - moved
+            products[k] += np.maximum(pull, -OUTLIER * target, out=pull)
         direction = system.direction(*products)
         longest = _longest_step(variables, direction[2])
         if longest < reach + WORTHWHILE * LONGER:
@@ -224,6 +227,15 @@ def _complementarity(variables: FloatArray) -> float:
     return float(np.vdot(p, t)) + float(np.vdot(r, u))
 
 
+def _moved(variables: FloatArray, change: FloatArray, step: float) -> Iterator[FloatArray]:
+    """Yield the products p t and r u after a step."""
+    for k, j in ((2, 1), (3, 0)):
+        moved = variables[k] + step * change[k]
+        moved *= variables[j] + step * change[j]
+        yield moved
+
+
 def _longest_step(variables: FloatArray, change: FloatArray) -> float:
     """Find the largest step that keeps every variable non-negative (at most 1e3)."""
-    return 1.0 / max(1e-3, -float((change / variables).min()))
+    shrinkage = [float((part / old).min()) for part, old in zip(change, variables, strict=True)]
+    return 1.0 / max(1e-3, -min(shrinkage))
