@@ -234,6 +234,10 @@ class Objective(Frame):
         data = self._rows.data
         return self.loss.gradient(data.y, self.model.forward(w, data.A))
 
+    def unweigh(self, terms: FloatArray) -> FloatArray:
+        """Divide terms, one per row and output, by the weights of the rows in the objective."""
+        return self._rows.data.unweigh(terms)
+
     def hinge_form(self) -> HingeForm:
         """Write the objective as a sum of hinges plus a quadratic (interior point methods)."""
         return HingeForm(self._rows, self.model, self.loss, self.penalty, self.standardization)

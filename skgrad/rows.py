@@ -48,6 +48,10 @@ class Batch(NamedTuple):
             return terms * self.share
         return terms * (self.weight[:, :, None] if terms.ndim == 3 else self.weight)
 
+    def unweigh(self, terms: FloatArray) -> FloatArray:
+        """Divide terms, one per row and output, by the rows' weights: undo `weigh`."""
+        return terms / (self.share if self.weight is None else self.weight)
+
     def row_weights(self) -> FloatArray | None:
         """One weight per row, the largest of its outputs; None if all are equal."""
         return None if self.weight is None else self.weight.max(axis=1)

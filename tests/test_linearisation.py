@@ -92,7 +92,7 @@ def test_the_number_of_threads_changes_no_bit(layout, rng, monkeypatch):
     w = rng.normal(size=objective.n_params)
     results = []
     for n_threads in [1, 2]:
-        monkeypatch.setattr(sweep, "_openmp_effective_n_threads", lambda n=n_threads: n)
+        monkeypatch.setattr("skgrad._threads.n_threads", lambda n=n_threads: n)
         value, gradient = objective.value_and_gradient(w)
         results.append([value, objective.value(w), *gradient, *objective.hess_vec(w, gradient)])
     np.testing.assert_array_equal(*results)

@@ -34,7 +34,7 @@ from skgrad.solvers import Result, Solver, Status, choose_solver, get_solver
 
 # Two more iterations of Newton's family, where a relative suboptimality of 1e-7 would leave
 # coefficients of least squares with four digits.
-LEAST_SQUARES_ACCURACY = 1e-4
+CHEAP_ACCURACY = 1e-4
 # A warm start this many times worse than a cold one is not taken. The data must be other ones, and
 # where raw predictions are huge, exp(raw) overflows and the curvature of a log loss vanishes.
 FAR_OFF = 1e3
@@ -194,10 +194,11 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
         return get_solver(solver)
 
     def _tolerance(self, objective: Objective) -> float:
-        """Ask for more digits of least squares: they are cheap there, and expected."""
+        """Ask for more digits of what has a closed form or is a linear program: they are cheap."""
         automatic = isinstance(self.solver, str) and self.solver == "auto"
-        exact = automatic and objective.constant_curvature and objective.penalty.smooth
-        return float(self.tol) * (LEAST_SQUARES_ACCURACY if exact else 1.0)
+        least_squares = objective.constant_curvature and objective.penalty.smooth
+        linear = objective.loss.piecewise_linear and objective.penalty.strong_convexity == 0.0
+        return float(self.tol) * (CHEAP_ACCURACY if automatic and (least_squares or linear) else 1)
 
     def _start(self, objective: Objective) -> FloatArray:
         """Start at the best constant prediction, or where the last fit ended."""

@@ -10,6 +10,9 @@ from scipy.linalg import eigvalsh_tridiagonal, get_blas_funcs
 
 from skgrad._typing import FloatArray
 
+# Curvature of this many units of rounding is none: all classes shifted alike have no other.
+FLAT = 10.0
+
 Operator = Callable[[FloatArray], FloatArray]
 
 
@@ -72,12 +75,14 @@ def conjugate_gradients(
     solved = inverse(residual)
     error, direction = 0.5 * float(residual @ solved), -solved
     enough, lanczos = forcing**2 * error, _Lanczos()
+    size, largest = 2.0 * error, 0.0  # of the direction in the norm of M, and of H relative to M
     for n_iter in range(max_iter):
         if error <= enough or (error <= accuracy and error <= accuracy * lanczos.smallest()):
             break
         product = hess_vec(direction)
         curvature = float(direction @ product)
-        if not curvature > 0.0:
+        largest = max(largest, curvature / size)
+        if not curvature > FLAT * float(np.finfo(x.dtype).eps) * largest * size:
             # Rounding, or a model without curvature along it: a step of one is as good as any.
             x = x if n_iter else direction
             break
@@ -88,6 +93,7 @@ def conjugate_gradients(
         solved = inverse(residual)
         previous, error = error, 0.5 * float(residual @ solved)
         lanczos.append(step, error / previous)
+        size = 2.0 * error + (error / previous) ** 2 * size
         direction *= error / previous
         direction -= solved
     flattest = lanczos.smallest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -69,6 +69,8 @@ class DualCoordinateAscent(Solver):
     max_cg_iter : int, default=100
         Most iterations of conjugate gradients between two looks at all rows; 0 leaves plain
         coordinate descent.
+    learning_rate : float in (0, 1], default=1.0
+        Fraction of the way to a variable's minimum that it moves.
 
     Examples
     --------
@@ -95,10 +97,12 @@ class DualCoordinateAscent(Solver):
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.BOX_DUAL})
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "max_cg_iter": [Interval(Integral, 0, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, 1, closed="right")],
     }
 
-    def __init__(self, max_cg_iter: int = 100) -> None:
+    def __init__(self, max_cg_iter: int = 100, *, learning_rate: float = 1.0) -> None:
         self.max_cg_iter = max_cg_iter
+        self.learning_rate = learning_rate
 
     def init(self, objective: Objective, w: FloatArray, run: Run) -> DualState:
         """Start with all dual variables zero."""
@@ -130,6 +134,12 @@ class DualCoordinateAscent(Solver):
             gap=sum(output.gap for output in outputs),
         )  # fmt: skip
 
+    def multipliers(self, objective: Objective, state: DualState) -> FloatArray:
+        """Return the dual variables of all outputs."""
+        return objective.unweigh(
+            np.column_stack([output.form.ridge * output.point.alpha for output in state.outputs])
+        )
+
     def _advance(self, output: OutputState, rng: np.random.Generator) -> OutputState:
         form, point, damping = output.form, output.point.copy(), output.damping
         if output.settled and self.max_cg_iter > 0:
@@ -140,7 +150,7 @@ class DualCoordinateAscent(Solver):
             damping = min(DAMPING, max(LEAST_DAMPING, factor * damping))
         form.move_multiplier(point)
         for _ in range(_epochs(output)):
-            form.ascend(point, rng.permutation(output.active))
+            form.ascend(point, rng.permutation(output.active), float(self.learning_rate))
         raw, rows = form.raw(point), form.free_rows(point)
         changed = len(np.setxor1d(rows, output.free, assume_unique=True))
         violation = form.violation(point, raw)

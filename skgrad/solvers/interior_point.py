@@ -155,6 +155,13 @@ class InteriorPoint(Solver):
             state = replace(state, status=Status.PRECISION)
         return w.astype(objective.dtype, copy=False), state
 
+    def multipliers(self, objective: Objective, state: InteriorState) -> FloatArray:
+        """Return the dual variables of the rows; those of an L1 penalty follow from them."""
+        form, variables = state.form, state.variables
+        assert form is not None and variables is not None
+        dual = (form.sign * variables[2]).sum(axis=0)[: form.n_raw]
+        return objective.unweigh(dual.reshape(objective.n_samples, objective.n_outputs))
+
     def finish(
         self, objective: Objective, w: FloatArray, state: InteriorState
     ) -> tuple[FloatArray, InteriorState]:

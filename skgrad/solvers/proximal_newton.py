@@ -108,6 +108,7 @@ class ProximalNewton(Solver):
         target = model.minimise(INNER_ACCURACY * run.tol * abs(state.value))
         if part.columns is not None:
             objective.passes += part.objective.passes - before
+            part.objective.passes = before  # it belongs to a state, which is a value
         direction = np.zeros_like(w)
         direction[part.places] = target - model.w
         decrease = (

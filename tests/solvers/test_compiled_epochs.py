@@ -284,7 +284,7 @@ def test_sparse_rows_stay_sparse_for_plain_updates(rng):
 
 
 def test_unlike_columns_keep_a_scale_each(rng, monkeypatch):
-    monkeypatch.setattr("skgrad.linalg.COMMON", 1)
+    monkeypatch.setattr("skgrad.moments.COMMON", 1)
     objective = wide_objective(rng, sizes=np.logspace(-2, 2, 5000))
     assert SGD(batch_size=1).in_coordinates(objective) is objective
 
