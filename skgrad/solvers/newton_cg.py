@@ -27,6 +27,11 @@ FINAL_ACCURACY = 0.5
 PATIENCE = 5
 # Where the Hessian jumps, the decrement may underestimate the distance to the optimum tenfold.
 JUMP_MARGIN = 10.0
+# Where classes are told apart with certainty, but wrongly, there is a slope and no curvature. After
+# steps shorter than this the Hessian gets a ridge: at first this share of the typical curvature,
+# then more, up to a limit; full steps take it away again.
+SHORT_STEP = 0.1
+FIRST_RIDGE, RIDGE_FACTOR, LAST_RIDGE = 1e-3, 10.0, 1e3
 
 
 @dataclass(slots=True)
@@ -34,13 +39,15 @@ class NewtonCGState(State):
     """What the next direction starts from.
 
     The gradient at w, the low-rank preconditioner if there is one, the least curvature relative to
-    it that was seen, and the number of products with the Hessian that the last direction took.
+    it that was seen, the number of products with the Hessian that the last direction took, and the
+    ridge that the Hessian gets.
     """
 
     gradient: FloatArray | None = None
     inverse: Inverse | None = None
     flattest: float = math.inf
     n_inner: int = 0
+    ridge: float = 0.0
 
 
 class NewtonCG(Solver):
@@ -111,8 +118,10 @@ class NewtonCG(Solver):
             rebuilt = hessian.low_rank_inverse()
             inverse, flattest = (inverse, flattest) if rebuilt is None else (rebuilt, math.inf)
         used = inverse or hessian.mean_inverse()
+        ridge = state.ridge * objective.coordinate_curvature
+        product = (lambda v: hessian.hess_vec(v) + ridge * v) if ridge else hessian.hess_vec
         model = conjugate_gradients(
-            hessian.hess_vec, used, state.gradient, max_iter=self.max_inner,
+            product, used, state.gradient, max_iter=self.max_inner,
             forcing=self._forcing(objective, state, used),
             accuracy=FINAL_ACCURACY * run.tol * abs(state.value),
         )  # fmt: skip
@@ -123,6 +132,8 @@ class NewtonCG(Solver):
         if model.n_iter == self.max_inner:
             decrement = flattest = math.nan  # cut short: there may be flatter directions
         trial = self._search(objective, w, state, model.x)
+        if trial is None and state.ridge < LAST_RIDGE and not objective.constant_curvature:
+            return w, replace(state, ridge=stiffer(state.ridge))
         if trial is None:
             gap = least_gap(objective.gradient_gap(w, state.gradient), decrement)
             return w, replace(state, gap=gap, status=Status.PRECISION)
@@ -135,6 +146,7 @@ class NewtonCG(Solver):
         return trial.w, NewtonCGState(
             trial.value, norm(trial.gradient), trial.step, gap, gradient=trial.gradient,
             inverse=inverse, flattest=flattest, n_inner=model.n_iter,
+            ridge=softer(state.ridge) if trial.step >= SHORT_STEP else stiffer(state.ridge),
         )  # fmt: skip
 
     def _search(
@@ -164,3 +176,13 @@ class NewtonCG(Solver):
         expected, scale = energy(state.gradient, inverse), abs(state.value)
         wanted = math.sqrt(expected / scale) if expected < scale else 1.0
         return min(max(wanted, tightest), LOOSEST)
+
+
+def stiffer(ridge: float) -> float:
+    """Raise the ridge after a step that was too long."""
+    return min(max(FIRST_RIDGE, RIDGE_FACTOR * ridge), LAST_RIDGE)
+
+
+def softer(ridge: float) -> float:
+    """Lower the ridge after a good step, finally to nothing."""
+    return ridge / RIDGE_FACTOR if ridge > FIRST_RIDGE else 0.0

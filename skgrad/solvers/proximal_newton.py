@@ -130,7 +130,8 @@ class ProximalNewton(Solver):
             model.gap_after(target, residual, state.value - total, settled=not outside),
         )
         return moved, ProximalNewtonState(
-            total, residual, step, gap, gradient=gradient, part=part, raw=model.raw_after(step),
+            total, residual, step, gap, gradient=gradient, raw=model.raw_after(step),
+            part=None if part.columns is None else part,
             hessian=model.hessian if objective.constant_curvature else None,
         )  # fmt: skip
 
@@ -143,7 +144,8 @@ class ProximalNewton(Solver):
             return ColumnQuadraticModel(part.objective, part.walk, start, slope, raw)
         if not is_explicit(part.objective):
             return ImplicitQuadraticModel(part.objective, start, slope)
-        hessian = state.hessian if part is state.part else None
+        unchanged = part is state.part or (part.columns is None and state.part is None)
+        hessian = state.hessian if unchanged else None
         if hessian is None:
             hessian = part.objective.hessian(start)
         return QuadraticModel(part.objective, start, slope, hessian)
