@@ -42,8 +42,9 @@ def minimise_on_face(
     """Move the free variables, in place, to the damped minimum of their face or towards it.
 
     The damping keeps steps finite along directions without curvature, of which there are many:
-    more free rows than independent columns. The first trial is ``step``. With an intercept the steps keep the sum of the
-    variables, and the multiplier of that equality corrects the intercept. Returns the step.
+    more free rows than independent columns. With an intercept the steps keep the sum of the
+    variables, and the multiplier of that equality corrects the intercept. The first trial is
+    ``step``; returns the one that was made.
     """
     rows, lower, upper, slope = free
 
