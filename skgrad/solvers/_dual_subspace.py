@@ -37,13 +37,14 @@ def face(form: DualForm, point: DualPoint, raw: FloatArray) -> Face:
 
 
 def minimise_on_face(
-    form: DualForm, point: DualPoint, free: Face, damping: float, max_iter: int
+    form: DualForm, point: DualPoint, free: Face, damping: float, step: float, max_iter: int
 ) -> float:
     """Move the free variables, in place, to the damped minimum of their face or towards it.
 
     The damping keeps steps finite along directions without curvature, of which there are many:
     more free rows than independent columns. With an intercept the steps keep the sum of the
-    variables, and the multiplier of that equality corrects the intercept. Returns the step.
+    variables, and the multiplier of that equality corrects the intercept. The first trial is
+    ``step``; returns the one that was made.
     """
     rows, lower, upper, slope = free
 
@@ -54,7 +55,7 @@ def minimise_on_face(
     direction, multiplier = conjugate_gradients(product, slope, max_iter, balanced=balanced)
     slope = slope - multiplier
     intercept = point.intercept + multiplier
-    alpha, step = point.alpha[rows], 1.0
+    alpha = point.alpha[rows]
     for _ in range(MAX_HALVINGS):
         change = np.clip(alpha + step * direction, lower, upper) - alpha
         linear = float(slope @ change)

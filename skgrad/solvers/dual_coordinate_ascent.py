@@ -66,6 +66,8 @@ class DualCoordinateAscent(Solver):
 
     Parameters
     ----------
+    learning_rate : float in (0, 1], default=1.0
+        First trial step along the direction that conjugate gradients find; less than 1 is damping.
     max_cg_iter : int, default=100
         Most iterations of conjugate gradients between two looks at all rows; 0 leaves plain
         coordinate descent.
@@ -96,6 +98,7 @@ class DualCoordinateAscent(Solver):
     name = "dual_coordinate_ascent"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.BOX_DUAL})
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "learning_rate": [Interval(Real, 0, 1, closed="right")],
         "max_cg_iter": [Interval(Integral, 0, None, closed="left")],
         "learning_rate": [Interval(Real, 0, 1, closed="right")],
     }
@@ -145,8 +148,9 @@ class DualCoordinateAscent(Solver):
         if output.settled and self.max_cg_iter > 0:
             free = face(form, point, output.raw)
             size = damping * float(form.curvature.mean())
-            step = minimise_on_face(form, point, free, size, int(self.max_cg_iter))
-            factor = RELAX if step == 1.0 else TIGHTEN
+            first = float(self.learning_rate)
+            step = minimise_on_face(form, point, free, size, first, int(self.max_cg_iter))
+            factor = RELAX if step == first else TIGHTEN
             damping = min(DAMPING, max(LEAST_DAMPING, factor * damping))
         form.move_multiplier(point)
         for _ in range(_epochs(output)):

@@ -54,7 +54,7 @@ def test_more_free_rows_than_columns_can_tell_apart(rng, max_cg_iter):
     y = np.where(X[:, 0] + rng.normal(size=300) > 0, 1.0, -1.0)[:, None]
     objective = Objective(LinearModel(4, 1, True), Hinge(), L2(1e-2), X, y)
     _, best = minimum(objective)
-    _, result = solve(objective, DualCoordinateAscent(max_cg_iter), tol=1e-8)
+    _, result = solve(objective, DualCoordinateAscent(max_cg_iter=max_cg_iter), tol=1e-8)
     assert result.value == pytest.approx(best, rel=SUBOPTIMALITY["float64", "second"])
 
 
@@ -62,7 +62,9 @@ def test_conjugate_gradients_save_passes(rng):
     X = sparse_rows(600, 400, rng, density=0.05)
     y = np.where(X @ rng.normal(size=400) + rng.normal(size=600) > 0, 1.0, -1.0)[:, None]
     objective = Objective(LinearModel(400, 1, True), Hinge(), L2(1e-4), X, y)
-    plain, accelerated = (solve(objective, DualCoordinateAscent(k), 1e-8)[1] for k in (0, 100))
+    plain, accelerated = (
+        solve(objective, DualCoordinateAscent(max_cg_iter=k), 1e-8)[1] for k in (0, 100)
+    )
     assert accelerated.n_iter < 0.5 * plain.n_iter
     assert accelerated.value == pytest.approx(plain.value, rel=1e-7)
 
