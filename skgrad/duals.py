@@ -90,18 +90,15 @@ class DualForm:
         """Begin with all variables zero."""
         return DualPoint(np.zeros(self.n_samples), np.zeros(len(self._center)), 0.0, intercept)
 
-    def ascend(self, point: DualPoint, rows: IntArray, rate: float = 1.0) -> None:
-        """Minimise over the variables of these rows, one after the other, in place.
-
-        Each moves by a fraction, the rate, of the way to its minimum.
-        """
+    def ascend(self, point: DualPoint, rows: IntArray) -> None:
+        """Minimise over the variables of these rows, one after the other, in place."""
         from skgrad._kernels.dual import ascend
 
         squared = float(self._center @ self._center) if self._has_intercept else 0.0
         shift = self._shift(point.direction, point.total, point.intercept)
         total = ascend(
             *self._rows, rows, self.box, self.curvature, self._tilt, self.stiffness + squared,
-            point.alpha, point.direction, point.total, shift, rate,
+            point.alpha, point.direction, point.total, shift,
         )  # fmt: skip
         point.intercept -= self.stiffness * (total - point.total)
         point.total = total

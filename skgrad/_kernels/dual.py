@@ -68,13 +68,13 @@ def sum_rows(
 def ascend(
     data: FloatArray, indices: IntArray, indptr: IntArray, n_columns: int, rows: IntArray,
     box: FloatArray, curvature: FloatArray, tilt: FloatArray, stiffness: float,
-    alpha: FloatArray, v: FloatArray, total: float, shift: float, rate: float,
+    alpha: FloatArray, v: FloatArray, total: float, shift: float,
 ) -> float:  # fmt: skip
     """Minimise over one dual variable after the other, in the order of ``rows``.
 
     The columns of ``box`` are lower and upper bound, target and half width of the tube. The raw
     prediction of a row is x_i'v + total tilt_i + shift, where ``total`` sums alpha; alpha and v
-    move in place, by a fraction of the way, ``rate``; the new total is returned.
+    move in place, the new total is returned.
     """
     is_dense = len(indptr) == 0
     for s in range(len(rows)):
@@ -87,8 +87,6 @@ def ascend(
                 raw += data[k] * v[indices[k]]
         raw += total * tilt[i]
         new = best(alpha[i], raw, curvature[i], box[i, 0], box[i, 1], box[i, 2], box[i, 3])
-        if rate < 1.0:
-            new = alpha[i] + rate * (new - alpha[i])
         change = new - alpha[i]
         if change == 0.0:
             continue

@@ -71,8 +71,6 @@ class DualCoordinateAscent(Solver):
     max_cg_iter : int, default=100
         Most iterations of conjugate gradients between two looks at all rows; 0 leaves plain
         coordinate descent.
-    learning_rate : float in (0, 1], default=1.0
-        Fraction of the way to a variable's minimum that it moves.
 
     Examples
     --------
@@ -100,12 +98,11 @@ class DualCoordinateAscent(Solver):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "learning_rate": [Interval(Real, 0, 1, closed="right")],
         "max_cg_iter": [Interval(Integral, 0, None, closed="left")],
-        "learning_rate": [Interval(Real, 0, 1, closed="right")],
     }
 
-    def __init__(self, max_cg_iter: int = 100, *, learning_rate: float = 1.0) -> None:
-        self.max_cg_iter = max_cg_iter
+    def __init__(self, learning_rate: float = 1.0, *, max_cg_iter: int = 100) -> None:
         self.learning_rate = learning_rate
+        self.max_cg_iter = max_cg_iter
 
     def init(self, objective: Objective, w: FloatArray, run: Run) -> DualState:
         """Start with all dual variables zero."""
@@ -154,7 +151,7 @@ class DualCoordinateAscent(Solver):
             damping = min(DAMPING, max(LEAST_DAMPING, factor * damping))
         form.move_multiplier(point)
         for _ in range(_epochs(output)):
-            form.ascend(point, rng.permutation(output.active), float(self.learning_rate))
+            form.ascend(point, rng.permutation(output.active))
         raw, rows = form.raw(point), form.free_rows(point)
         changed = len(np.setxor1d(rows, output.free, assume_unique=True))
         violation = form.violation(point, raw)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -16,7 +17,7 @@ from skgrad.linearisation import Inverse
 from skgrad.objective import Objective
 from skgrad.solvers._base import Run, Solver, State, Status, least_gap, norm
 from skgrad.solvers._conjugate_gradient import conjugate_gradients, energy
-from skgrad.solvers._line_search import Trial, along, backtracking, strong_wolfe
+from skgrad.solvers._line_search import Evaluate, Trial, along, backtracking, strong_wolfe
 
 # Loosest accuracy of a Newton direction, in the norm of the approximate Hessian.
 LOOSEST = 0.3
@@ -27,11 +28,9 @@ FINAL_ACCURACY = 0.5
 PATIENCE = 5
 # Where the Hessian jumps, the decrement may underestimate the distance to the optimum tenfold.
 JUMP_MARGIN = 10.0
-# Where classes are told apart with certainty, but wrongly, there is a slope and no curvature. After
-# steps shorter than this the Hessian gets a ridge: at first this share of the typical curvature,
-# then more, up to a limit; full steps take it away again.
+# Where classes are told apart with certainty, but wrongly, there is a slope and hardly a curvature:
+# if Newton's direction is too long by more than this factor, the gradient is tried as well.
 SHORT_STEP = 0.1
-FIRST_RIDGE, RIDGE_FACTOR, LAST_RIDGE = 1e-3, 10.0, 1e3
 
 
 @dataclass(slots=True)
@@ -39,15 +38,13 @@ class NewtonCGState(State):
     """What the next direction starts from.
 
     The gradient at w, the low-rank preconditioner if there is one, the least curvature relative to
-    it that was seen, the number of products with the Hessian that the last direction took, and the
-    ridge that the Hessian gets.
+    it that was seen, and the number of products with the Hessian that the last direction took.
     """
 
     gradient: FloatArray | None = None
     inverse: Inverse | None = None
     flattest: float = math.inf
     n_inner: int = 0
-    ridge: float = 0.0
 
 
 class NewtonCG(Solver):
@@ -118,10 +115,8 @@ class NewtonCG(Solver):
             rebuilt = hessian.low_rank_inverse()
             inverse, flattest = (inverse, flattest) if rebuilt is None else (rebuilt, math.inf)
         used = inverse or hessian.mean_inverse()
-        ridge = state.ridge * objective.coordinate_curvature
-        product = (lambda v: hessian.hess_vec(v) + ridge * v) if ridge else hessian.hess_vec
         model = conjugate_gradients(
-            product, used, state.gradient, max_iter=self.max_inner,
+            hessian.hess_vec, used, state.gradient, max_iter=self.max_inner,
             forcing=self._forcing(objective, state, used),
             accuracy=FINAL_ACCURACY * run.tol * abs(state.value),
         )  # fmt: skip
@@ -132,8 +127,9 @@ class NewtonCG(Solver):
         if model.n_iter == self.max_inner:
             decrement = flattest = math.nan  # cut short: there may be flatter directions
         trial = self._search(objective, w, state, model.x)
-        if trial is None and state.ridge < LAST_RIDGE and not objective.constant_curvature:
-            return w, replace(state, ridge=stiffer(state.ridge))
+        if trial is None or trial.step < SHORT_STEP:
+            downhill = -state.gradient / objective.coordinate_curvature
+            trial = _lower(trial, self._search(objective, w, state, downhill, search=strong_wolfe))
         if trial is None:
             gap = least_gap(objective.gradient_gap(w, state.gradient), decrement)
             return w, replace(state, gap=gap, status=Status.PRECISION)
@@ -146,12 +142,12 @@ class NewtonCG(Solver):
         return trial.w, NewtonCGState(
             trial.value, norm(trial.gradient), trial.step, gap, gradient=trial.gradient,
             inverse=inverse, flattest=flattest, n_inner=model.n_iter,
-            ridge=softer(state.ridge) if trial.step >= SHORT_STEP else stiffer(state.ridge),
         )  # fmt: skip
 
     def _search(
-        self, objective: Objective, w: FloatArray, state: NewtonCGState, direction: FloatArray
-    ) -> Trial | None:
+        self, objective: Objective, w: FloatArray, state: NewtonCGState, direction: FloatArray,
+        search: Callable[[Evaluate, Trial, float], Trial | None] | None = None,
+    ) -> Trial | None:  # fmt: skip
         assert state.gradient is not None
         slope = float(state.gradient @ direction)
         if not slope < 0:
@@ -159,7 +155,8 @@ class NewtonCG(Solver):
         start = Trial(0.0, state.value, slope, state.gradient, w)
         evaluate = along(objective.value_and_gradient, w, direction)
         # Across jumps of the Hessian a step that merely decreases may be far too short.
-        search = backtracking if objective.continuous_curvature else strong_wolfe
+        usual = backtracking if objective.continuous_curvature else strong_wolfe
+        search = search or usual
         return search(evaluate, start, float(self.learning_rate))
 
     @staticmethod
@@ -178,11 +175,6 @@ class NewtonCG(Solver):
         return min(max(wanted, tightest), LOOSEST)
 
 
-def stiffer(ridge: float) -> float:
-    """Raise the ridge after a step that was too long."""
-    return min(max(FIRST_RIDGE, RIDGE_FACTOR * ridge), LAST_RIDGE)
-
-
-def softer(ridge: float) -> float:
-    """Lower the ridge after a good step, finally to nothing."""
-    return ridge / RIDGE_FACTOR if ridge > FIRST_RIDGE else 0.0
+def _lower(first: Trial | None, second: Trial | None) -> Trial | None:
+    found = [trial for trial in (first, second) if trial is not None]
+    return min(found, key=lambda trial: trial.value, default=None)

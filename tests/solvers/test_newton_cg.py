@@ -78,7 +78,7 @@ def test_no_curvature_gives_the_preconditioned_gradient(rng):
 
 @pytest.mark.parametrize("penalty", [NoPenalty(), L2(0.3)])
 def test_quadratics_take_one_direction(penalty, rng):
-    X, y, _, _, _ = least_squares([1e-2, 1.0, 1e3], 60, rng)
+    X, y, *_ = least_squares([1e-2, 1.0, 1e3], 60, rng)
     objective = Objective(LinearModel(3, 1, True), SquaredError(), penalty, X, y[:, None])
     result = NewtonCG().run(objective, objective.start(), tol=1e-9)
     exact = Newton().run(objective, objective.start(), tol=1e-12)
