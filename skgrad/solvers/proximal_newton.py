@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, ClassVar
@@ -102,11 +103,16 @@ class ProximalNewton(Solver):
         """Minimise the model on the working set, then search along the way to its minimiser."""
         assert state.gradient is not None
         part = choose_part(objective, w, state.gradient, state.part)
-        before = part.objective.passes
-        model = self._model(part, w, state)
-        target = model.minimise(INNER_ACCURACY * run.tol * abs(state.value))
         if part.columns is not None:
-            objective.passes += part.objective.passes - before
+            # A copy counts the passes: what a state holds never changes.
+            restricted = copy(part.objective)
+            restricted.passes = objective.passes
+            model = self._model(part._replace(objective=restricted), w, state)
+            target = model.minimise(INNER_ACCURACY * run.tol * abs(state.value))
+            objective.passes = restricted.passes
+        else:
+            model = self._model(part, w, state)
+            target = model.minimise(INNER_ACCURACY * run.tol * abs(state.value))
         direction = np.zeros_like(w)
         direction[part.places] = target - model.w
         decrease = (
@@ -128,7 +134,8 @@ class ProximalNewton(Solver):
             model.gap_after(target, residual, state.value - total, settled=not outside),
         )
         return moved, ProximalNewtonState(
-            total, residual, step, gap, gradient=gradient, part=part, raw=model.raw_after(step),
+            total, residual, step, gap, gradient=gradient, raw=model.raw_after(step),
+            part=None if part.columns is None else part,
             hessian=model.hessian if objective.constant_curvature else None,
         )  # fmt: skip
 
@@ -141,7 +148,8 @@ class ProximalNewton(Solver):
             return ColumnQuadraticModel(part.objective, part.walk, start, slope, raw)
         if not is_explicit(part.objective):
             return ImplicitQuadraticModel(part.objective, start, slope)
-        hessian = state.hessian if part is state.part else None
+        kept = state.part is None or part.columns is state.part.columns
+        hessian = state.hessian if kept else None
         if hessian is None:
             hessian = part.objective.hessian(start)
         return QuadraticModel(part.objective, start, slope, hessian)
