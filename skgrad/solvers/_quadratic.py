@@ -15,10 +15,8 @@ from skgrad.solvers._gram_descent import minimise_block
 # gradient steps bring the point closer before they are tried again.
 MAX_ROUNDS = 100
 GRADIENT_STEPS = 20
-# Compiled loops are for more coordinates than these; beyond the second number for small data too,
-# as semismooth steps take longer than importing a compiler.
+# Compiled loops are for more coordinates than these.
 SMALL = 50
-LARGE = 300
 # Curvature given to directions without any, relative to the largest: no division by zero.
 RIDGE = 1e-10
 # The same where the Hessian jumps: what is flat here may curve a little further on.
@@ -77,7 +75,7 @@ class QuadraticModel:
         """Minimise to an accuracy of the value, from w."""
         terms = self.objective.columns.penalty.terms(self.w)
         compiled = self.objective.columns.are_many and self.w.size > SMALL
-        if terms is not None and (compiled or self.w.size > LARGE):
+        if terms is not None and compiled:
             return self._minimise_blocks(terms, accuracy)
         z, slope, value = self.w, self.gradient, 0.0
         first = 0  # the damping that worked last time, less one

@@ -65,10 +65,10 @@ def choose_part(
 ) -> Part:
     """Restrict the objective to a working set; the previous part is kept if its columns are."""
     columns = working_set(objective, w, gradient, None if previous is None else previous.columns)
-    if previous is not None and columns is previous.columns:
-        return previous
     if columns is None:
         return Part(objective)
+    if previous is not None and columns is previous.columns:
+        return previous
     restricted, places = objective.restrict(columns)
     walk = None
     if objective.columns.can_be_walked and len(columns) > LARGEST_GRAM:

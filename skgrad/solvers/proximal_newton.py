@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, ClassVar
@@ -103,12 +104,16 @@ class ProximalNewton(Solver):
         """Minimise the model on the working set, then search along the way to its minimiser."""
         assert state.gradient is not None
         part = choose_part(objective, w, state.gradient, state.part)
-        before = part.objective.passes
-        model = self._model(part, w, state)
-        target = model.minimise(INNER_ACCURACY * run.tol * abs(state.value))
         if part.columns is not None:
-            objective.passes += part.objective.passes - before
-            part.objective.passes = before  # it belongs to a state, which is a value
+            # A copy counts the passes: what a state holds never changes.
+            restricted = copy(part.objective)
+            restricted.passes = objective.passes
+            model = self._model(part._replace(objective=restricted), w, state)
+            target = model.minimise(INNER_ACCURACY * run.tol * abs(state.value))
+            objective.passes = restricted.passes
+        else:
+            model = self._model(part, w, state)
+            target = model.minimise(INNER_ACCURACY * run.tol * abs(state.value))
         direction = np.zeros_like(w)
         direction[part.places] = target - model.w
         decrease = (
@@ -144,8 +149,8 @@ class ProximalNewton(Solver):
             return ColumnQuadraticModel(part.objective, part.walk, start, slope, raw)
         if not is_explicit(part.objective):
             return ImplicitQuadraticModel(part.objective, start, slope)
-        unchanged = part is state.part or (part.columns is None and state.part is None)
-        hessian = state.hessian if unchanged else None
+        before = None if state.part is None else state.part.columns
+        hessian = state.hessian if part.columns is before else None
         if hessian is None:
             hessian = part.objective.hessian(start)
         return QuadraticModel(part.objective, start, slope, hessian)
