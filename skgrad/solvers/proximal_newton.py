@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from copy import copy
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -25,6 +26,9 @@ SHRINKAGE = 0.3
 MAX_TRIALS = 40
 # The semismooth Newton steps inside converge in one jump: a tight accuracy costs nothing.
 INNER_ACCURACY = 1e-6
+# Iterations that may be made to bring a bound that can be proved down to tol, once the model's
+# estimate is there.
+PATIENCE = 1
 
 
 Model = QuadraticModel | ColumnQuadraticModel | ImplicitQuadraticModel
@@ -35,12 +39,14 @@ class ProximalNewtonState(State):
     """Gradient at w of the smooth part, the working set, and what a model can take up again.
 
     That is the Hessian, if it is constant, and the raw predictions, where the model knows them.
+    ``n_near`` counts the iterations that ended within tol by the model's estimate.
     """
 
     gradient: FloatArray | None = None
     part: Part | None = None
     hessian: FloatArray | None = None
     raw: FloatArray | None = None
+    n_near: int = 0
 
 
 class ProximalNewton(Solver):
@@ -130,13 +136,14 @@ class ProximalNewton(Solver):
         residual = float(np.linalg.norm(mapping))
         outside = np.count_nonzero(mapping) > np.count_nonzero(mapping[part.places])
         total = value + objective.nonsmooth_value(moved)
-        gap = least_gap(
-            objective.columns.dual_bound(moved, value, gradient),
-            model.gap_after(target, residual, state.value - total, settled=not outside),
-        )
+        gap = objective.columns.dual_bound(moved, value, gradient)
+        estimate = model.gap_after(target, residual, state.value - total, settled=not outside)
+        near = estimate <= run.tol * abs(total)
+        if math.isnan(gap) or (near and state.n_near >= PATIENCE):
+            gap = least_gap(gap, estimate)
         return moved, ProximalNewtonState(
             total, residual, step, gap, gradient=gradient, raw=model.raw_after(step),
-            part=None if part.columns is None else part,
+            part=None if part.columns is None else part, n_near=state.n_near + near,
             hessian=model.hessian if objective.constant_curvature else None,
         )  # fmt: skip
 
