@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from skgrad._threads import map_in_order
 from skgrad._typing import Array, FloatArray
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization
@@ -52,7 +53,8 @@ def certified_gap(
     if isinstance(penalty, NoPenalty):
         return math.nan
     data = rows.data
-    raw = model.forward(w, data.A)
+    blocks = map_in_order(lambda block: model.forward(w, block.A), rows.blocks)
+    raw = np.concatenate(list(blocks)) if len(rows.blocks) > 1 else next(iter(blocks))
     primal = data.sum(loss.value(data.y, raw)) + penalty.value(scaling.coef_to_user(model.coef(w)))
     if multipliers is None:
         if model.fit_intercept and loss.smooth:
@@ -61,7 +63,9 @@ def certified_gap(
     theta = loss.clip_dual(data.y, multipliers)
     if model.fit_intercept and not loss.coupled:
         theta = _balanced(data, theta)
-    pulled = model.backward(data.A, data.weigh(theta))
+    pulled = rows.with_targets(theta).reduce(
+        lambda block: model.backward(block.A, block.weigh(block.y).astype(w.dtype, copy=False))
+    )
     dual = -scaling.push(model.coef(pulled))
     shrink = penalty.dual_scaling(dual)
     conjugate = data.sum(loss.conjugate(data.y, shrink * theta))

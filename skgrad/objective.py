@@ -140,6 +140,12 @@ class Objective(Frame):
             self._loss_curvature,
         )  # fmt: skip
 
+    @property
+    def gradient_gap_is_proof(self) -> bool:
+        """Whether `gradient_gap` is an upper bound without ifs: there is no intercept."""
+        strong = self.penalty.strong_convexity > 0.0
+        return self.loss.smooth and strong and not self.model.fit_intercept
+
     def duality_gap(self, w: FloatArray, multipliers: FloatArray | None = None) -> float:
         """Compute the duality gap of w and dual variables; see `skgrad.gaps`."""
         self.passes += 1.0

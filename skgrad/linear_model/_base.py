@@ -282,6 +282,8 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
         """Compute an upper bound of the relative gap, NaN if there is none."""
         if w is not result.w or not result.value:
             return np.nan
+        if result.state.proven:
+            return result.relative_gap
         multipliers = solver.multipliers(objective, result.state)
         return objective.certified_gap(w, multipliers) / abs(result.value)
 

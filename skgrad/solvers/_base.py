@@ -49,7 +49,8 @@ class State:
     """What every solver's state tells the loop; solvers add their own fields.
 
     ``gap`` estimates F(w) - min F and is NaN where the solver has no estimate at this iteration.
-    A solver that cannot go on sets ``status``, one that met a singular Hessian sets ``singular``.
+    ``proven`` says that it is an upper bound without ifs. A solver that cannot go on sets
+    ``status``, one that met a singular Hessian sets ``singular``.
     """
 
     value: float
@@ -58,6 +59,7 @@ class State:
     gap: float = float("nan")
     status: Status | None = None
     singular: bool = False
+    proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,18 +35,19 @@ from skgrad.solvers.newton import Newton
 FEWEST_ROWS = 4
 # Cholesky factors of a larger order cost more than they save.
 LARGEST_FACTOR = 4000
+# The first sample is this much smaller than the one whose Hessian is used; with an eighth, rows
+# that stand out weighed too much in it, and the second one took ten iterations more.
+FIRST_SAMPLE = 4
+# Relative accuracy on samples, far below the error that they make themselves, which is about
+# parameters / (2 rows).
+SAMPLE_ACCURACY = 1e-3
 # A sample with fewer rows per parameter overfits: at its minimum it curves less than at that of all
 # rows. After so many iterations its Hessian is computed again (32 passes became 20 at 7 rows).
 OVERFITTED = 30
 REFRESHED = 2
-# Newton's iterations on a sample: it need not be solved, if it is hard.
-SAMPLE_ITERATIONS = 20
-SPARSE_ITERATIONS = 15
-# The first sample is this much smaller than the one whose Hessian is used.
-FIRST_SAMPLE = 4
-# Relative accuracies on the first sample and on the second: both are far below the error that the
-# samples themselves make, parameters / (2 rows).
-FIRST_ACCURACY, SAMPLE_ACCURACY = 1e-2, 1e-4
+# Iterations of Newton's method on the small sample; then, from near the minimum, on the large one;
+# and of L-BFGS on sparse samples.
+FIRST_ITERATIONS, SAMPLE_ITERATIONS, SPARSE_ITERATIONS = 20, 2, 15
 
 
 @dataclass(slots=True)
@@ -147,7 +148,7 @@ class SubsampledNewton(Solver):
             preconditioner = LowRankPreconditioner(sample, start)
         else:
             if not objective.constant_curvature:
-                start = LBFGS().run(sample, w, tol=FIRST_ACCURACY, max_iter=SPARSE_ITERATIONS).w
+                start = LBFGS().run(sample, w, tol=SAMPLE_ACCURACY, max_iter=SPARSE_ITERATIONS).w
             preconditioner = DiagonalPreconditioner(objective, start)
         objective.passes += sample.passes * sample.n_samples / objective.n_samples
         return SubsampledState(
@@ -191,18 +192,20 @@ class SubsampledNewton(Solver):
         assert state.preconditioner is not None
         # A bound that the penalty gives can be proved; only without one is the decrement the rule.
         gap = objective.gradient_gap(trial.w, trial.gradient)
+        proven = objective.gradient_gap_is_proof
         if math.isnan(gap):
             step = state.preconditioner.solve(trial.gradient)
             gap = 0.5 * state.preconditioner.margin * float(trial.gradient @ step)
         return replace(
             state, value=trial.value, gradient_norm=norm(trial.gradient), step_size=trial.step,
             gap=gap, gradient=trial.gradient, pairs=pairs, n_iter=state.n_iter + 1,
+            proven=proven,
         )  # fmt: skip
 
 
 def _minimise_in_two_stages(sample: Objective, w: FloatArray, run: Run) -> FloatArray:
     """Minimise on a part of the sample, then from there on all of it."""
     first = sample.subsample(max(1, sample.n_samples // FIRST_SAMPLE))
-    for part, accuracy in ((first, FIRST_ACCURACY), (sample, SAMPLE_ACCURACY)):
-        w = Newton().run(part, w, tol=accuracy, max_iter=SAMPLE_ITERATIONS).w
+    for part, n_iter in ((first, FIRST_ITERATIONS), (sample, SAMPLE_ITERATIONS)):
+        w = Newton().run(part, w, tol=SAMPLE_ACCURACY, max_iter=n_iter).w
     return w
