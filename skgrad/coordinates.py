@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.linalg import lapack
+from sklearn.utils.validation import assert_all_finite
 
 from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.losses import Loss
@@ -48,7 +49,7 @@ def standardize(
     Raises
     ------
     ValueError
-        If the squares of a column overflow.
+        If X holds NaN or infinity, or if the squares of a column overflow.
     """
     row_weight = None if weight is None else weight.mean(axis=1, dtype=np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -56,6 +57,8 @@ def standardize(
     # Also one whose scale would not be a normal number in the precision of the data.
     huge = ~(np.sqrt(variance) < 1.0 / float(np.finfo(X.dtype).tiny))
     if huge.any():
+        # Large data are not looked through for NaN and infinity before: these sums do it.
+        assert_all_finite(X, input_name="X")
         raise ValueError(
             f"Column {int(np.argmax(huge))} of X holds values so large that their squares "
             "overflow. Rescale it, for example with sklearn.preprocessing.StandardScaler."

@@ -190,14 +190,6 @@ def _dense_row_norms(X: FloatArray, center: FloatArray, scale: FloatArray) -> Fl
     return norms
 
 
-def sums_to_finite(X: FloatArray) -> bool:
-    """Tell whether the sum of all entries is finite; if so, every entry is."""
-    if not worth_compiling(X):
-        return bool(np.isfinite(X.sum()))
-    blocks = list(row_blocks(X, TASK_BYTES))
-    return all(np.isfinite(total) for total in map_in_order(lambda rows: X[rows].sum(), blocks))
-
-
 def nonzero_sizes(X: csr_array | csr_matrix) -> FloatArray:
     """Estimate the root mean square of the non-zeros of common columns of a CSR matrix."""
     step = max(1, X.nnz // SIZED_NONZEROS)

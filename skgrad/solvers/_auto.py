@@ -23,6 +23,8 @@ SPARSE_SLOWDOWN = 3.0
 
 # From here on a pass over the data costs more than what a sample needs in the interpreter.
 LARGE = 1_000_000
+# A Gram product of so many multiplications takes some 10 ms.
+CHEAP_GRAM = 1e9
 # Rows per parameter from which a sample that may be copied determines a Hessian.
 ROWS_FOR_SAMPLE = 60
 
@@ -42,6 +44,8 @@ def sample_pays(objective: Objective) -> bool:
     n, size, density = objective.n_samples, objective.block_size, objective.density
     if n * objective.row_length * density < LARGE:
         return False
+    if objective.constant_curvature and newton_pays(objective) and n * size**2 <= CHEAP_GRAM:
+        return False  # one exact step
     if n >= ROWS_FOR_SAMPLE * size and size <= LARGEST_FACTOR:
         return True
     return not objective.coupled and size > LARGEST_NEWTON_BLOCK
