@@ -98,7 +98,8 @@ class Lasso(SparseRegressor):
         Last estimate of how far the objective is above its minimum, summed over outputs.
     n_iter_ : int
         Iterations made.
-    converged_, optimality_gap_, history_, solver_, n_features_in_, feature_names_in_
+    converged_, optimality_gap_, gap_is_certified_, history_, solver_, n_features_in_,
+    feature_names_in_
         As in `LinearRegression`.
 
     Examples

@@ -64,7 +64,8 @@ class HuberRegressor(FamiliarRegressor):
         Whether a row's residual is larger than ``epsilon * scale_``.
     n_iter_ : int
         Iterations made.
-    converged_, optimality_gap_, history_, solver_, n_features_in_, feature_names_in_
+    converged_, optimality_gap_, gap_is_certified_, history_, solver_, n_features_in_,
+    feature_names_in_
         As in `LinearRegression`.
 
     Examples

@@ -66,7 +66,8 @@ class LinearSVC(LinearClassifier):
         Intercepts; 0.0 without.
     n_iter_ : int
         Iterations made.
-    converged_, optimality_gap_, history_, solver_, n_features_in_, feature_names_in_
+    converged_, optimality_gap_, gap_is_certified_, history_, solver_, n_features_in_,
+    feature_names_in_
         As in `LogisticRegression`.
 
     Examples
@@ -174,7 +175,8 @@ class LinearSVR(StreamingRegressor):
         Intercept, as an array as in scikit-learn; 0.0 without.
     n_iter_ : int
         Iterations made.
-    converged_, optimality_gap_, history_, solver_, n_features_in_, feature_names_in_
+    converged_, optimality_gap_, gap_is_certified_, history_, solver_, n_features_in_,
+    feature_names_in_
         As in `LinearRegression`.
 
     Examples

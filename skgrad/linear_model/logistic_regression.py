@@ -70,7 +70,9 @@ class LogisticRegression(LinearClassifier):
     converged_ : bool
         Whether the answer is good.
     optimality_gap_ : float
-        Estimate of the objective's relative distance to its minimum; NaN if there is none.
+        Bound or estimate of the objective's relative distance to its minimum; NaN if there is none.
+    gap_is_certified_ : bool
+        Whether ``optimality_gap_`` is a bound that is proved, by a duality gap.
     history_ : dict of ndarrays
         loss, gradient_norm, step_size, gap, seconds and passes over the data of each iteration;
         ``pd.DataFrame(clf.history_)`` works.

@@ -55,7 +55,8 @@ class Ridge(MultiOutputMixin, FamiliarRegressor, LossRegressor):
         Intercept; 0.0 without.
     n_iter_ : int
         Iterations made.
-    converged_, optimality_gap_, history_, solver_, n_features_in_, feature_names_in_
+    converged_, optimality_gap_, gap_is_certified_, history_, solver_, n_features_in_,
+    feature_names_in_
         As in `LinearRegression`.
 
     Examples
