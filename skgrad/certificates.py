@@ -53,8 +53,7 @@ def certified_gap(
     if isinstance(penalty, NoPenalty):
         return math.nan
     data = rows.data
-    blocks = map_in_order(lambda block: model.forward(w, block.A), rows.blocks)
-    raw = np.concatenate(list(blocks)) if len(rows.blocks) > 1 else next(iter(blocks))
+    raw = _predict(rows, model, w)
     primal = data.sum(loss.value(data.y, raw)) + penalty.value(scaling.coef_to_user(model.coef(w)))
     if multipliers is None:
         if model.fit_intercept and loss.smooth:
@@ -71,6 +70,12 @@ def certified_gap(
     conjugate = data.sum(loss.conjugate(data.y, shrink * theta))
     gap = primal + conjugate + penalty.conjugate(shrink * dual)
     return max(gap, 0.0) + ROUNDING * float(np.finfo(w.dtype).eps) * abs(primal)
+
+
+def _predict(rows: RowSum, model: LinearModel, w: FloatArray) -> FloatArray:
+    if len(rows.blocks) == 1:
+        return model.forward(w, rows.data.A)
+    return np.concatenate(list(map_in_order(lambda block: model.forward(w, block.A), rows.blocks)))
 
 
 def _with_best_intercepts(data: Batch, loss: Loss, raw: FloatArray) -> FloatArray:

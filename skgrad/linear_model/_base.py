@@ -281,8 +281,8 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
     @staticmethod
     def _proven_gap(objective: Objective, w: FloatArray, result: Result, solver: Solver) -> float:
         """Compute an upper bound of the relative gap, NaN if there is none."""
-        if w is not result.w or not result.value:
-            return np.nan
+        if w is not result.w or not result.value or solver.stochastic:
+            return np.nan  # the bound of noisy iterates is loose, and would cost half an epoch
         if result.state.proven:
             return result.relative_gap
         multipliers = solver.multipliers(objective, result.state)

@@ -113,7 +113,7 @@ class Newton(Solver):
         return found.w, NewtonState(
             found.value, norm(found.gradient), found.step, gap,
             singular=singular, gradient=found.gradient,
-            proven=not constant and objective.gradient_gap_is_proof,
+            proven=not constant and objective.gradient_gap_is_proof(found.gradient),
             factors=factors if constant or near else None,
             correction=correction if constant else None,
         )  # fmt: skip

@@ -171,7 +171,7 @@ class NewtonCG(Solver):
         if objective.constant_curvature:
             return tightest
         expected, scale = energy(state.gradient, inverse), abs(state.value)
-        wanted = math.sqrt(expected / scale) if expected < scale else 1.0
+        wanted = math.sqrt(max(expected, 0.0) / scale) if expected < scale else 1.0
         return min(max(wanted, tightest), LOOSEST)
 
 

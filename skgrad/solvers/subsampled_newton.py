@@ -198,7 +198,7 @@ class SubsampledNewton(Solver):
         assert state.preconditioner is not None
         # A bound that the penalty gives can be proved; only without one is the decrement the rule.
         gap = objective.gradient_gap(trial.w, trial.gradient)
-        proven = objective.gradient_gap_is_proof
+        proven = objective.gradient_gap_is_proof(trial.gradient)
         # Not for quadratics, whose decrement is as good: their bound may be loose without end.
         if math.isnan(gap) or objective.constant_curvature:
             proven = False
