@@ -41,7 +41,7 @@ def important_rows(X: Matrix, data: Batch, n_samples: int) -> tuple[Matrix, Batc
     P. Drineas, R. Kannan and M. Mahoney (2006). Fast Monte Carlo algorithms for matrices I. SIAM
     Journal on Computing 36, 132-157, section 4.
     """
-    norms = data.A.squared_row_norms().astype(np.float64, copy=False)
+    norms = data.A.unrotated_norms().astype(np.float64, copy=False)
     chance = UNIFORM / len(norms) + (1.0 - UNIFORM) / norms.sum() * norms
     weight = data.row_weights()
     if weight is not None:

@@ -57,6 +57,9 @@ class Selected(StandardizedMatrix):
     def explicit(self) -> Explicit:
         return self.whole.select(self.columns).explicit()
 
+    def unrotated_norms(self) -> FloatArray:
+        return self.whole.select(self.columns).unrotated_norms()
+
     def squared_row_norms(self) -> FloatArray:
         return self.whole.select(self.columns).squared_row_norms()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skgrad._threads import map_in_order
 from skgrad._typing import FloatArray, IntArray, Matrix
 from skgrad.linalg import (
     gram,
@@ -62,6 +63,10 @@ class StandardizedMatrix(ABC):
     @abstractmethod
     def squared_row_norms(self) -> FloatArray:
         """Compute the squared norm of each row."""
+
+    @abstractmethod
+    def unrotated_norms(self) -> FloatArray:
+        """Compute the squared norm of each row before a rotation, which takes p^2 for each."""
 
     @abstractmethod
     def explicit(self) -> Explicit:
@@ -131,6 +136,9 @@ class Explicit(StandardizedMatrix):
     def squared_row_norms(self) -> FloatArray:
         return np.einsum("ij,ij->i", self.A, self.A)
 
+    def unrotated_norms(self) -> FloatArray:
+        return self.squared_row_norms()  # rotated already
+
     def explicit(self) -> Explicit:
         return self
 
@@ -191,10 +199,14 @@ class Implicit(StandardizedMatrix):
 
     def squared_row_norms(self) -> FloatArray:
         if self.standardization.rotation is not None:
-            chunks = [slice(k, k + 1000) for k in range(0, self.n_samples, 1000)]
-            return np.concatenate(
-                [self.take(rows).explicit().squared_row_norms() for rows in chunks]
+            chunks = [slice(k, k + 4000) for k in range(0, self.n_samples, 4000)]
+            parts = map_in_order(
+                lambda rows: self.take(rows).explicit().squared_row_norms(), chunks
             )
+            return np.concatenate(list(parts))
+        return self.unrotated_norms()
+
+    def unrotated_norms(self) -> FloatArray:
         center, scale = self.standardization.center, self.standardization.scale
         return squared_row_norms(self.X, center, scale) + self.intercept
 
