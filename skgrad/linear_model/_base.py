@@ -25,6 +25,7 @@ from skgrad._parameters import Parameterized
 from skgrad._threads import single_threaded_blas
 from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.callbacks import EarlyStopping
+from skgrad.certificates import ROUNDING
 from skgrad.linalg import COMPILED_SIZE
 from skgrad.linear_model._callbacks import SklearnCallbacks
 from skgrad.linear_model._problem import Problem, weighted_rows
@@ -283,8 +284,9 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
         """Compute an upper bound of the relative gap, NaN if there is none."""
         if w is not result.w or not result.value or solver.stochastic:
             return np.nan  # the bound of noisy iterates is loose, and would cost half an epoch
-        if result.state.proven:
-            return result.relative_gap
+        if result.state.bound == result.state.bound:
+            rounding = ROUNDING * float(np.finfo(objective.dtype).eps)
+            return result.state.bound / abs(result.value) + rounding
         multipliers = solver.multipliers(objective, result.state)
         return objective.certified_gap(w, multipliers) / abs(result.value)
 

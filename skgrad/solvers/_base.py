@@ -49,8 +49,8 @@ class State:
     """What every solver's state tells the loop; solvers add their own fields.
 
     ``gap`` estimates F(w) - min F and is NaN where the solver has no estimate at this iteration.
-    ``proven`` says that it is an upper bound without ifs. A solver that cannot go on sets
-    ``status``, one that met a singular Hessian sets ``singular``.
+    ``bound`` is an upper bound of it without ifs, NaN where the solver has none. A solver that
+    cannot go on sets ``status``, one that met a singular Hessian sets ``singular``.
     """
 
     value: float
@@ -59,7 +59,7 @@ class State:
     gap: float = float("nan")
     status: Status | None = None
     singular: bool = False
-    proven: bool = False
+    bound: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ class Newton(Solver):
             # No descent left: the decrement at w itself says how far that is from the minimum.
             gap = least_gap(objective.gradient_gap(w, state.gradient), max(0.0, -0.5 * slope))
             return w, replace(state, gap=gap, status=Status.PRECISION)
-        gap = objective.gradient_gap(found.w, found.gradient)
+        gap = bound = objective.gradient_gap(found.w, found.gradient)
         constant, near, correction = objective.constant_curvature, False, None
         if objective.continuous_curvature:
             # The decrement with the previous Hessian is exact for quadratics, and nearly so close
@@ -113,7 +113,7 @@ class Newton(Solver):
         return found.w, NewtonState(
             found.value, norm(found.gradient), found.step, gap,
             singular=singular, gradient=found.gradient,
-            proven=not constant and objective.gradient_gap_is_proof(found.gradient),
+            bound=bound if objective.gradient_gap_is_proof(found.gradient) else math.nan,
             factors=factors if constant or near else None,
             correction=correction if constant else None,
         )  # fmt: skip
@@ -124,7 +124,7 @@ class Newton(Solver):
         """Refine the solution of a linear system once: its residual and next step are known."""
         if state.correction is None or state.singular or state.step_size != 1.0:
             return w, state
-        return w + state.correction, replace(state, correction=None)
+        return w + state.correction, replace(state, correction=None, bound=math.nan)
 
 
 def _no_progress(state: NewtonState, found: Landing) -> bool:

@@ -197,17 +197,15 @@ class SubsampledNewton(Solver):
     ) -> SubsampledState:
         assert state.preconditioner is not None
         # A bound that the penalty gives can be proved; only without one is the decrement the rule.
-        gap = objective.gradient_gap(trial.w, trial.gradient)
-        proven = objective.gradient_gap_is_proof(trial.gradient)
+        gap = bound = objective.gradient_gap(trial.w, trial.gradient)
         # Not for quadratics, whose decrement is as good: their bound may be loose without end.
         if math.isnan(gap) or objective.constant_curvature:
-            proven = False
             step = state.preconditioner.solve(trial.gradient)
             gap = 0.5 * state.preconditioner.margin * float(trial.gradient @ step)
         return replace(
             state, value=trial.value, gradient_norm=norm(trial.gradient), step_size=trial.step,
             gap=gap, gradient=trial.gradient, pairs=pairs, n_iter=state.n_iter + 1,
-            proven=proven,
+            bound=bound if objective.gradient_gap_is_proof(trial.gradient) else math.nan,
         )  # fmt: skip
 
 
