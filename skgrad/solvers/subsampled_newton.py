@@ -19,6 +19,7 @@ from skgrad.solvers._base import (
     Solver,
     State,
     Status,
+    least_gap,
     norm,
 )
 from skgrad.solvers._line_search import Trial, along, exact, strong_wolfe
@@ -45,6 +46,9 @@ SAMPLE_ACCURACY = 1e-3
 # rows. After so many iterations its Hessian is computed again (32 passes became 20 at 7 rows).
 OVERFITTED = 30
 REFRESHED = 2
+# Iterations that may be made to bring a bound that can be proved down to tol, once the decrement
+# is there.
+PATIENCE = 3
 # Iterations of Newton's method on the small sample; then, from near the minimum, on the large one.
 FIRST_ITERATIONS, SAMPLE_ITERATIONS = 20, 2
 # Iterations of L-BFGS on sparse samples; more where the diagonal of the Hessian is that of the rows
@@ -57,7 +61,7 @@ class SubsampledState(State):
     """Where the sample's minimum is, the preconditioner, and the pairs that correct it.
 
     ``sample`` is kept for a second preconditioner after ``n_iter`` iterations, where it is worth
-    it.
+    it. ``n_near`` counts the iterations that ended within tol by the decrement.
     """
 
     start: FloatArray | None = None
@@ -66,6 +70,7 @@ class SubsampledState(State):
     preconditioner: Preconditioner | None = None
     gradient: FloatArray | None = None
     pairs: tuple[Pair, ...] = ()
+    n_near: int = 0
 
 
 class SubsampledNewton(Solver):
@@ -170,8 +175,9 @@ class SubsampledNewton(Solver):
         if state.gradient is None:
             value, gradient = objective.value_and_gradient(state.start)
             return state.start, self._advance(
-                objective, state, Trial(float("nan"), value, 0.0, gradient, state.start), ()
-            )
+                objective, state, Trial(float("nan"), value, 0.0, gradient, state.start), (),
+                run,
+            )  # fmt: skip
         gradient, preconditioner = state.gradient, state.preconditioner
         if state.sample is not None and state.n_iter == REFRESHED:
             # A copy, since an objective counts its passes and states are values.
@@ -190,22 +196,27 @@ class SubsampledNewton(Solver):
             return w, replace(state, status=Status.PRECISION)
         pair = curvature_pair(start, trial)
         pairs = state.pairs if pair is None else (*state.pairs, pair)[-self.memory :]
-        return trial.w, self._advance(objective, state, trial, pairs)
+        return trial.w, self._advance(objective, state, trial, pairs, run)
 
     def _advance(
-        self, objective: Objective, state: SubsampledState, trial: Trial, pairs: tuple[Pair, ...]
-    ) -> SubsampledState:
+        self, objective: Objective, state: SubsampledState, trial: Trial, pairs: tuple[Pair, ...],
+        run: Run,
+    ) -> SubsampledState:  # fmt: skip
         assert state.preconditioner is not None
-        # A bound that the penalty gives can be proved; only without one is the decrement the rule.
-        gap = bound = objective.gradient_gap(trial.w, trial.gradient)
-        # Not for quadratics, whose decrement is as good: their bound may be loose without end.
-        if math.isnan(gap) or objective.constant_curvature:
-            step = state.preconditioner.solve(trial.gradient)
-            gap = 0.5 * state.preconditioner.margin * float(trial.gradient @ step)
+        bound = objective.gradient_gap(trial.w, trial.gradient)
+        step = state.preconditioner.solve(trial.gradient)
+        estimate = 0.5 * state.preconditioner.margin * float(trial.gradient @ step)
+        # What the penalty bounds can be proved, but it may be loose, for quadratics without need.
+        near = estimate <= run.tol * abs(trial.value)
+        if objective.constant_curvature or (near and state.n_near >= PATIENCE):
+            gap = least_gap(bound, estimate)
+        else:
+            gap = estimate if math.isnan(bound) else bound
         return replace(
             state, value=trial.value, gradient_norm=norm(trial.gradient), step_size=trial.step,
             gap=gap, gradient=trial.gradient, pairs=pairs, n_iter=state.n_iter + 1,
             bound=bound if objective.gradient_gap_is_proof(trial.gradient) else math.nan,
+            n_near=state.n_near + near,
         )  # fmt: skip
 
 
