@@ -17,13 +17,15 @@ RIDGE = 1e-12
 
 
 def minimise_block(
-    H: FloatArray, gradient: FloatArray, w: FloatArray, terms: Terms, accuracy: float
-) -> FloatArray:
+    H: FloatArray, gradient: FloatArray, w: FloatArray, terms: Terms, accuracy: float,
+    rounding: float = 0.0,
+) -> FloatArray:  # fmt: skip
     """Minimise gradient'(z - w) + (z - w)'H(z - w)/2 + penalty(z), all in float64.
 
     Passes of coordinate descent alternate with Newton steps on the coordinates that are not zero,
     which end where the first of them changes sign: both decrease the function always. Ends when a
-    pass over all coordinates decreases it by no more than the accuracy.
+    pass over all coordinates decreases it by no more than the accuracy. ``rounding`` is the error of
+    the entries of H, relative to the largest: it must not pass for curvature.
     """
     from skgrad._kernels.coordinate_descent import descend_gram
 
@@ -32,7 +34,7 @@ def minimise_block(
         if descend_gram(H, slope, z, *terms, accuracy, EPOCHS):
             break
         free = np.flatnonzero((z != 0.0) | ((terms.l1 == 0.0) & np.isneginf(terms.lower)))
-        change = _newton_step(H, slope, z, terms, free)
+        change = _newton_step(H, slope, z, terms, free, max(RIDGE, rounding))
         if change is None:
             continue
         z[free] += change
@@ -42,12 +44,12 @@ def minimise_block(
 
 
 def _newton_step(
-    H: FloatArray, slope: FloatArray, z: FloatArray, terms: Terms, free: IntArray
+    H: FloatArray, slope: FloatArray, z: FloatArray, terms: Terms, free: IntArray, ridge: float
 ) -> FloatArray | None:
     """Solve for the free coordinates as if they kept their signs; stop where one changes it."""
     matrix, old = H[np.ix_(free, free)], z[free]
     diagonal = np.einsum("ii->i", matrix)
-    diagonal += terms.l2[free] + RIDGE * float(diagonal.max(initial=0.0))
+    diagonal += terms.l2[free] + ridge * float(diagonal.max(initial=0.0))
     right = slope[free] + terms.l2[free] * old + terms.l1[free] * np.sign(old)
     try:
         change: FloatArray = -cho_solve(cho_factor(matrix, lower=True), right)

@@ -21,6 +21,8 @@ SMALL = 50
 RIDGE = 1e-10
 # The same where the Hessian jumps: what is flat here may curve a little further on.
 RIDGE_AT_JUMPS = 1e-6
+# Errors of a Hessian's entries, in units of rounding.
+ROUNDING = 10.0
 # Dampings of a semismooth Newton step, relative to each coordinate's curvature. A direction with
 # hardly any curvature (a shift of one feature's coefficients in all classes) else makes a step that
 # is far too long, across kinks that the model of the step does not see.
@@ -52,7 +54,10 @@ class QuadraticModel:
         self.H = np.broadcast_to(hessian, (len(w) // size, size, size))
         diagonal = np.einsum("bii->bi", self.H).ravel()
         largest = float(diagonal.max(initial=0.0)) or 1.0
-        self.ridge = (RIDGE if objective.continuous_curvature else RIDGE_AT_JUMPS) * largest
+        relative = RIDGE if objective.continuous_curvature else RIDGE_AT_JUMPS
+        # The rounding of a Hessian in single precision passes for curvature, of either sign.
+        rounding = ROUNDING * float(np.finfo(hessian.dtype).eps)
+        self.ridge = max(relative, rounding) * largest
         # Steps of Jacobi's method: a coordinate's own curvature.
         self.steps: FloatArray = 1.0 / np.maximum(diagonal, 1e-8 * largest).astype(w.dtype)
         self.offset = objective.nonsmooth_value(w)
@@ -111,6 +116,7 @@ class QuadraticModel:
             z[block] = minimise_block(
                 H.astype(np.float64, copy=False), self.gradient[block].astype(np.float64),
                 self.w[block].astype(np.float64), parts, accuracy,
+                rounding=ROUNDING * float(np.finfo(H.dtype).eps),
             )  # fmt: skip
         return z
 
