@@ -24,8 +24,8 @@ def minimise_block(
 
     Passes of coordinate descent alternate with Newton steps on the coordinates that are not zero,
     which end where the first of them changes sign: both decrease the function always. Ends when a
-    pass over all coordinates decreases it by no more than the accuracy. ``rounding`` is the error of
-    the entries of H, relative to the largest: it must not pass for curvature.
+    pass over all coordinates decreases it by no more than the accuracy. ``rounding`` is the error
+    of the entries of H, relative to the largest: it must not pass for curvature.
     """
     from skgrad._kernels.coordinate_descent import descend_gram
 
@@ -44,7 +44,12 @@ def minimise_block(
 
 
 def _newton_step(
-    H: FloatArray, slope: FloatArray, z: FloatArray, terms: Terms, free: IntArray, ridge: float
+    H: FloatArray,
+    slope: FloatArray,
+    z: FloatArray,
+    terms: Terms,
+    free: IntArray,
+    ridge: float = RIDGE,
 ) -> FloatArray | None:
     """Solve for the free coordinates as if they kept their signs; stop where one changes it."""
     matrix, old = H[np.ix_(free, free)], z[free]
