@@ -59,8 +59,9 @@ __all__ = [
 
 # The interior point method factorises some fifteen times, the alternative makes hundreds of passes.
 LARGEST_INTERIOR_BLOCK = 1000
-# Stored entries from which on compiled loops are worth the half second that importing numba takes.
-MANY_ENTRIES = 1e6
+# Entries from which on compiled loops are worth the half second that importing numba takes; sparse
+# data have so few stored ones at least.
+MANY_ENTRIES, MANY_STORED = 1e6, 1e5
 
 SOLVERS: dict[str, type[Solver]] = {
     solver.name: solver
@@ -164,4 +165,5 @@ def choose_solver(objective: Objective) -> Solver:
 
 
 def _is_large(objective: Objective) -> bool:
-    return objective.n_samples * objective.model.n_features * objective.density >= MANY_ENTRIES
+    entries = objective.n_samples * objective.model.n_features
+    return entries >= MANY_ENTRIES and entries * objective.density >= MANY_STORED

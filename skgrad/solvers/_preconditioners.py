@@ -15,6 +15,8 @@ STANDS_OUT = 1.5
 # Eigenvalues sought: beyond so many, their spectrum has no gap anyway.
 MAX_RANK = 50
 SUBSPACE_ITERATIONS = 3
+# Curvatures in the remainder may be below their mean by this factor, as a rule.
+UNSEEN = 10.0
 # Least entry of a diagonal, relative to the largest: what no row curves is not divided by zero.
 FLATTEST = 1e-6
 
@@ -81,7 +83,8 @@ class LowRankPreconditioner(Preconditioner):
 
     def __init__(self, sample: Objective, w: FloatArray) -> None:
         self.parts = [_dominant(root) for root in sample.hessian_roots(w).astype(np.float64)]
-        self.margin = spread(sample.block_size, sample.n_samples)
+        # What is below the mean of the rest is not seen at all.
+        self.margin = UNSEEN * spread(sample.block_size, sample.n_samples)
 
     def solve(self, gradient: FloatArray) -> FloatArray:
         groups = gradient.reshape(len(self.parts), -1)

@@ -47,8 +47,9 @@ SAMPLE_ACCURACY = 1e-3
 OVERFITTED = 30
 REFRESHED = 2
 # Iterations that may be made to bring a bound that can be proved down to tol, once the decrement
-# is there.
+# is there; more if it took many to get there.
 PATIENCE = 3
+SHARE_OF_ITERATIONS = 0.2
 # Iterations of Newton's method on the small sample; then, from near the minimum, on the large one.
 FIRST_ITERATIONS, SAMPLE_ITERATIONS = 20, 2
 # Iterations of L-BFGS on sparse samples; more where the diagonal of the Hessian is that of the rows
@@ -208,7 +209,8 @@ class SubsampledNewton(Solver):
         estimate = 0.5 * state.preconditioner.margin * float(trial.gradient @ step)
         # What the penalty bounds can be proved, but it may be loose, for quadratics without need.
         near = estimate <= run.tol * abs(trial.value)
-        if objective.constant_curvature or (near and state.n_near >= PATIENCE):
+        patience = max(PATIENCE, SHARE_OF_ITERATIONS * state.n_iter)
+        if objective.constant_curvature or (near and state.n_near >= patience):
             gap = least_gap(bound, estimate)
         else:
             gap = estimate if math.isnan(bound) else bound
