@@ -104,3 +104,15 @@ def test_warm_start_goes_on_and_early_stopping_sees_other_rows(wide):
     history = stopped.fit(X, y).history_["validation_loss"]
     assert np.isfinite(history).all()
     assert stopped.coef_.shape == (3, 70)
+
+
+def test_large_wide_arrays_are_compressed_too_and_nan_is_found(rng):
+    X = rng.normal(size=(60, 20_000))
+    y = (X[:, 0] > 0).astype(int)
+    clf = LogisticRegression().fit(X, y)
+    assert isinstance(clf.solver_, Newton)
+    reference = LogisticRegression(solver="lbfgs", tol=1e-10).fit(X, y)
+    np.testing.assert_allclose(clf.coef_, reference.coef_, rtol=1e-3, atol=1e-6)
+    X[3, 7] = np.nan
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        LogisticRegression().fit(X, y)

@@ -24,6 +24,9 @@ from skgrad.solvers._base import Callback
 Run: TypeAlias = Callable[..., Result]  # a solver's run with its settings
 Estimate: TypeAlias = Callable[["Problem", Run, Objective, FloatArray], tuple[Objective, Result]]
 
+# Wide arrays of so few rows, and of this many bytes at most, are written in a basis of their rows.
+MOST_ROWS, LARGEST_COPY = 1500, 64 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -60,7 +63,7 @@ class Problem:
         """
         n_samples, n_features = self.X.shape
         quadratic = self.penalty.smooth and self.penalty.l1_strength == 0.0
-        if not quadratic or n_features <= n_samples or not is_small(self.X):
+        if not quadratic or n_features <= n_samples or not _may_be_compressed(self.X):
             return self
         ridge = n_samples * self.penalty.strong_convexity
         with single_threaded_blas(self.X):
@@ -106,6 +109,15 @@ class Problem:
             training.model, self.loss, NoPenalty(), X, self.y, self.sample_weight,
             standardization=training.standardization,
         )  # fmt: skip
+
+
+def _may_be_compressed(X: Matrix) -> bool:
+    """Tell whether a centred copy of X, and a square matrix of its rows, are affordable."""
+    if is_small(X):
+        return True
+    moderate = isinstance(X, np.ndarray) and len(X) <= MOST_ROWS and X.nbytes <= LARGEST_COPY
+    # Large data have not been looked through for NaN; moments of the columns are to find it.
+    return moderate and bool(np.isfinite(X.sum()))
 
 
 def elastic_net(alpha: float, l1_ratio: float, *, positive: bool = False) -> Penalty:

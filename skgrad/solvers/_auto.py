@@ -23,6 +23,10 @@ SPARSE_SLOWDOWN = 3.0
 
 # From here on a pass over the data costs more than what a sample needs in the interpreter.
 LARGE = 1_000_000
+# With fewer, directions that a small sample cannot see have curvatures of all sizes, and a thousand
+# passes may not do; blocks up to this order are factorised instead.
+ROWS_FOR_DIRECTIONS = 5
+LARGEST_EXACT_BLOCK = 1600
 # A Gram product of so many multiplications takes some 10 ms.
 CHEAP_GRAM = 1e9
 # Rows per parameter from which a sample that may be copied determines a Hessian.
@@ -30,9 +34,14 @@ ROWS_FOR_SAMPLE = 60
 
 
 def newton_pays(objective: Objective) -> bool:
-    """Estimate whether few iterations with a factorised matrix beat many passes over the data."""
-    speed = min(1.0, SPARSE_SLOWDOWN * objective.density)
-    return objective.block_size <= LARGEST_NEWTON_BLOCK * speed
+    """Estimate whether few iterations with a factorised matrix beat many passes over the data.
+
+    With few rows per parameter many passes are needed: so for larger blocks, too.
+    """
+    n, size, density = objective.n_samples, objective.block_size, objective.density
+    few_rows = density == 1.0 and not objective.coupled and n < ROWS_FOR_DIRECTIONS * size
+    largest = LARGEST_EXACT_BLOCK if few_rows else LARGEST_NEWTON_BLOCK
+    return size <= largest * min(1.0, SPARSE_SLOWDOWN * density)
 
 
 def sample_pays(objective: Objective) -> bool:
@@ -48,7 +57,9 @@ def sample_pays(objective: Objective) -> bool:
         return False  # one exact step
     if n >= ROWS_FOR_SAMPLE * size and size <= LARGEST_FACTOR:
         return True
-    return not objective.coupled and size > LARGEST_NEWTON_BLOCK
+    if objective.coupled or size <= LARGEST_NEWTON_BLOCK:
+        return False
+    return density < 1.0 or n >= ROWS_FOR_DIRECTIONS * size or size > LARGEST_EXACT_BLOCK
 
 
 def choose_for_smooth_loss(objective: Objective) -> Solver:

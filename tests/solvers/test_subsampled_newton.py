@@ -121,3 +121,11 @@ def test_default_of_tall_data(dtype, rng):
         assert isinstance(estimator.solver_, SubsampledNewton)
         assert estimator.converged_
         assert estimator.coef_.dtype == dtype
+
+
+def test_auto_factorises_where_rows_are_too_few_for_a_sample(rng):
+    X = rng.normal(size=(1200, 900)) @ rng.normal(size=(900, 900)) / 30
+    y = X[:, 0] + rng.logistic(size=1200) > 0
+    clf = LogisticRegression(C=10).fit(X, y)
+    assert isinstance(clf.solver_, Newton)
+    assert clf.gap_is_certified_
