@@ -36,11 +36,12 @@ ROWS_FOR_SAMPLE = 60
 def newton_pays(objective: Objective) -> bool:
     """Estimate whether few iterations with a factorised matrix beat many passes over the data.
 
-    With few rows per parameter many passes are needed: so for larger blocks, too.
+    With one to ten rows for two parameters many passes are needed: so for larger blocks, too.
     """
     n, size, density = objective.n_samples, objective.block_size, objective.density
-    few_rows = density == 1.0 and not objective.coupled and n < ROWS_FOR_DIRECTIONS * size
-    largest = LARGEST_EXACT_BLOCK if few_rows else LARGEST_NEWTON_BLOCK
+    few_rows = size <= 2 * n < 2 * ROWS_FOR_DIRECTIONS * size
+    exact = few_rows and density == 1.0 and not objective.coupled
+    largest = LARGEST_EXACT_BLOCK if exact else LARGEST_NEWTON_BLOCK
     return size <= largest * min(1.0, SPARSE_SLOWDOWN * density)
 
 
