@@ -41,7 +41,7 @@ class StreamingEstimator(LinearEstimator):
             first = not self.__sklearn_is_fitted__()
             problem = self._problem(X, y, sample_weight, first=first, **options)
             scaling = None if stream is None else stream.standardization
-            objective = problem.objective(fit_intercept=self.fit_intercept, standardization=scaling)
+            objective = self._objective(problem, standardization=scaling)
             if stream is None:
                 solver = self._streaming_solver()
                 objective = solver.in_coordinates(objective)

@@ -127,7 +127,8 @@ class HuberRegressor(FamiliarRegressor):
         return self._raw(X)
 
     def _problem(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Problem:
-        X, y, _ = self._validate(X, y, None, first=first, y_numeric=True)
+        drops_rows = sample_weight is not None
+        X, y, _ = self._validate(X, y, None, first=first, drops_rows=drops_rows, y_numeric=True)
         y = y.astype(X.dtype, copy=False)
         check_magnitude(y)
         self._flat = True

@@ -19,8 +19,6 @@ from skgrad.solvers.subsampled_newton import LARGEST_FACTOR, SubsampledNewton
 LARGEST_NEWTON_BLOCK = 300
 # Sparse products are slower per stored number by about this factor.
 SPARSE_SLOWDOWN = 3.0
-
-
 # From here on a pass over the data costs more than what a sample needs in the interpreter.
 LARGE = 1_000_000
 # With fewer, directions that a small sample cannot see have curvatures of all sizes, and a thousand

@@ -63,6 +63,18 @@ def refused(estimator, X, y, match, error=ValueError, **options):
 
 
 @every_estimator
+@pytest.mark.parametrize("weighted", [False, True])
+def test_not_finite_in_large_data(estimator, weighted, rng):
+    X = rng.normal(size=(2, 500_000)).T.copy()
+    y = (X[:, 0] > 0).astype(float)
+    X[3, 1] = np.nan
+    weight = np.ones(len(X))
+    weight[3] = 0.0
+    match = f"Input X contains NaN.\n{type(estimator).__name__} does not accept"
+    refused(estimator, X, y, match, sample_weight=weight if weighted else None)
+
+
+@every_estimator
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_not_finite(estimator, bad, rng):
     X, y = draw(estimator, rng)
