@@ -12,6 +12,7 @@ from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.linalg import row_storage
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization
+from skgrad.moments import squared_row_norms
 from skgrad.penalties import Penalty
 from skgrad.rows import Batch
 
@@ -65,22 +66,17 @@ class DualForm:
         self, data: Batch, X: Matrix, model: LinearModel, loss: Loss, penalty: Penalty,
         standardization: Standardization, output: int,
     ) -> None:  # fmt: skip
-        from skgrad._kernels.dual import squared_norms
-
         self._rows = row_storage(X)
         self.ridge, self.n_samples = penalty.strong_convexity, X.shape[0]
         self._has_intercept = model.fit_intercept
         self.box = _box(data, loss, output)
         self.box[:, :2] /= self.ridge
         self._center = standardization.center.astype(np.float64)
-        self.curvature: FloatArray = np.empty(self.n_samples)
-        squared_norms(*self._rows, self.curvature)
+        self.curvature = squared_row_norms(X, self._center, np.ones(len(self._center)))
         self._tilt: FloatArray = np.zeros(self.n_samples)
         self._everything = np.arange(self.n_samples)
         if self._has_intercept:
             self._tilt = self._predict(self._everything, self._center)
-            self.curvature += float(self._center @ self._center) - 2.0 * self._tilt
-            np.maximum(self.curvature, 0.0, out=self.curvature)
         # As stiff as a feature of the rows' own size: stiffer is slower for single coordinates, and
         # softer takes more moves of b_0.
         self.stiffness = float(self.curvature.mean()) or 1.0 if self._has_intercept else 0.0

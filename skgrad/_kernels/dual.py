@@ -13,23 +13,6 @@ from skgrad._typing import FloatArray, IntArray
 
 
 @compiled
-def squared_norms(
-    data: FloatArray, indices: IntArray, indptr: IntArray, n_columns: int, out: FloatArray
-) -> None:
-    """Compute |x_i|^2 of all rows."""
-    is_dense = len(indptr) == 0
-    for i in range(len(out)):
-        total = 0.0
-        if is_dense:
-            for j in range(n_columns):
-                total += data[i * n_columns + j] ** 2
-        else:
-            for k in range(indptr[i], indptr[i + 1]):
-                total += data[k] ** 2
-        out[i] = total
-
-
-@compiled
 def predict_rows(
     data: FloatArray, indices: IntArray, indptr: IntArray, n_columns: int, rows: IntArray,
     v: FloatArray, out: FloatArray,
