@@ -20,6 +20,7 @@ class Capability(Enum):
     LOSS_PROX = "a loss with a proximal operator"
     HINGES = "a piecewise linear loss with an L1, L2, elastic-net, sign or no penalty"
     ROW_EPOCHS = "a loss with a compiled formula and an L1, L2, elastic-net, sign or no penalty"
+    LAYERS = "a network of layers"
     BOX_DUAL = "a loss with one kink or two, an L2 penalty and data stored by rows"
 
 
@@ -59,5 +60,6 @@ def lack(capability: Capability, loss: Loss, penalty: Penalty, X: Matrix) -> str
         Capability.LOSS_PROX: f"the {loss_name} loss has none",
         Capability.HINGES: both,
         Capability.ROW_EPOCHS: both,
+        Capability.LAYERS: "the model is linear",
         Capability.BOX_DUAL: f"{both}, and X is stored by {order}",
     }[capability]

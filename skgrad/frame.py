@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -65,6 +65,8 @@ class Frame:
         Where X came from, if it stands for a wider matrix; `to_user` then leads back to that.
 
     """
+
+    convex: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -155,6 +157,11 @@ class Frame:
     def coordinate_curvature(self) -> float:
         """Typical curvature along a coordinate: all standardised columns have the loss's."""
         return self._loss_curvature
+
+    def displacement_scale(self, gradient: FloatArray) -> float:
+        """Guess how far a coordinate has to move: the largest one-dimensional Newton step."""
+        largest = float(np.abs(gradient).max(initial=0.0))
+        return largest / self.coordinate_curvature if largest > 0 else 1.0
 
     def smoothness(self) -> Smoothness:
         """Bound the curvature of the whole objective and of single rows, for automatic steps."""

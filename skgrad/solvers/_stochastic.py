@@ -13,6 +13,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skgrad._kernels.formulas import CompiledUpdate
 from skgrad._typing import FloatArray
+from skgrad.capabilities import Capability
+from skgrad.network_objective import NetworkObjective
 from skgrad.objective import Objective
 from skgrad.row_epochs import Plan, Walk
 from skgrad.schedules import Constant, Schedule, get_schedule
@@ -20,6 +22,12 @@ from skgrad.solvers._base import Run, Solver, State, Status, diverged, norm
 from skgrad.solvers._clipping import limits
 from skgrad.solvers._epochs import compiled_pays, walk_batches
 from skgrad.solvers._newton_gap import newton_gap
+from skgrad.solvers._training import (
+    CompiledUpdates,
+    NumpyUpdates,
+    compiled_training_pays,
+    train,
+)
 
 # Updates of one epoch that batch_size="auto" aims at, and the bounds of a batch: smaller ones drown
 # in interpreter overhead, larger ones gain no accuracy per row.
@@ -38,6 +46,8 @@ DIVERGED = 1e6
 SAME = 1e-6
 # A schedule is read this often an epoch at most: a call costs as much as the update of some rows.
 RATES_PER_EPOCH = 256
+# Rows that the initial value and an automatic rate of a network come from.
+START_ROWS = 1000
 # Degree of polynomial-decay averaging: larger forgets the start faster.
 AVERAGING_DEGREE = 8.0
 
@@ -138,6 +148,8 @@ class StochasticSolver(Solver):
         """Resolve the learning rate."""
         limits(self.clip)
         initial = get_schedule(self.learning_rate).initial
+        if not objective.convex:  # a few rows tell what the start is like
+            objective = objective.near(w, START_ROWS)
         if isinstance(initial, str):
             value, gradient = objective.value_and_gradient(w)
             value += objective.nonsmooth_value(w)
@@ -158,7 +170,9 @@ class StochasticSolver(Solver):
         plan = self._plan(objective, schedule, state, run)
         walk = Walk(state.iterate, w, state.moments, state.t, 0.0, w)
         update = self.compiled_update()
-        if update is not None and compiled_pays(objective, plan, run.horizon):
+        if Capability.LAYERS in objective.offers:
+            walk = self._train(objective, walk, plan, run)
+        elif update is not None and compiled_pays(objective, plan, run.horizon):
             n = objective.n_samples
             order = run.rng.permutation(n) if self.shuffle else np.arange(n)
             walk = objective.row_epoch(walk, plan, update, order)
@@ -179,12 +193,24 @@ class StochasticSolver(Solver):
         )
         return result, self._watch(objective, result, progress, schedule, run)
 
+    def _train(self, objective: NetworkObjective, walk: Walk, plan: Plan, run: Run) -> Walk:
+        """Pass over the data of a network once."""
+        assert run.rng is not None
+        formula = self.compiled_update()
+        updates: NumpyUpdates | CompiledUpdates
+        if formula is not None and compiled_training_pays(objective, plan, run.horizon):
+            updates = CompiledUpdates(formula, objective, walk)
+        else:
+            updates = NumpyUpdates(self.update, objective, walk)
+        batches = objective.batches(plan.batch_size, run.rng, shuffle=self.shuffle)
+        return train(objective, walk, plan, updates, batches)
+
     @final
     def resume(
         self, objective: Objective, w: FloatArray, state: StochasticState
     ) -> StochasticState:
         """Notice that the data have changed."""
-        if self.learning_rate != "auto" or state.is_stream:
+        if self.learning_rate != "auto" or state.is_stream or not objective.convex:
             return state
         change = abs(objective.value(w) - state.last_value)
         return replace(state, is_stream=change > SAME * abs(state.last_value))
@@ -194,6 +220,8 @@ class StochasticSolver(Solver):
         self, objective: Objective, w: FloatArray, state: StochasticState
     ) -> tuple[FloatArray, StochasticState]:
         """Evaluate the objective at the returned parameters: epochs only see running means."""
+        if not objective.convex:
+            return w, state
         value, gradient = objective.value_and_gradient(w)
         value += objective.nonsmooth_value(w)
         gap = newton_gap(objective, w, gradient) if math.isfinite(value) else math.nan
@@ -231,6 +259,8 @@ class StochasticSolver(Solver):
         """Adapt an automatic rate; end the run when there is nothing left to gain."""
         if state.value > DIVERGED * state.initial_value:
             raise diverged(self, state.value, state.step_size)
+        if not objective.convex:  # the estimator watches losses and scores
+            return state
         if self.learning_rate == "auto":
             if state.is_stream:
                 # Losses of different chunks don't compare: decay like 1 / sqrt(chunks).
@@ -281,5 +311,4 @@ def batch_smoothness(objective: Objective, batch_size: int) -> float:
 
 def displacement_scale(objective: Objective, gradient: FloatArray) -> float:
     """Guess how far a coordinate has to move: the largest one-dimensional Newton step."""
-    largest = float(np.abs(gradient).max(initial=0.0))
-    return largest / objective.coordinate_curvature if largest > 0 else 1.0
+    return objective.displacement_scale(gradient)

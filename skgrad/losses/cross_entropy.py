@@ -1,0 +1,3 @@
+"""stub."""
+from skgrad.losses.multinomial import Multinomial
+CrossEntropy = Multinomial

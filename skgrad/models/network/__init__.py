@@ -1,0 +1,37 @@
+"""Multilayer perceptrons: layers, activations, initialisers, forward and backward passes."""
+
+from skgrad.models.network.activations import ACTIVATIONS, Activation, get_activation
+from skgrad.models.network.initializers import INITIALIZERS, Initializer, get_initializer
+from skgrad.models.network.layout import Group, Layer, Layout, Parameters, Role
+from skgrad.models.network.network import Network
+from skgrad.models.network.normalization import (
+    NORMALIZATIONS,
+    BatchNormalization,
+    LayerNormalization,
+    Moments,
+    Normalization,
+    get_normalization,
+)
+from skgrad.models.network.workspace import Workspace
+
+__all__ = [
+    "ACTIVATIONS",
+    "INITIALIZERS",
+    "NORMALIZATIONS",
+    "Activation",
+    "BatchNormalization",
+    "Group",
+    "Initializer",
+    "Layer",
+    "LayerNormalization",
+    "Layout",
+    "Moments",
+    "Network",
+    "Normalization",
+    "Parameters",
+    "Role",
+    "Workspace",
+    "get_activation",
+    "get_initializer",
+    "get_normalization",
+]

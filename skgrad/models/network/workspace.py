@@ -1,0 +1,70 @@
+"""Buffers that forward and backward passes fill, allocated once per size of batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skgrad._typing import FloatArray, Matrix
+from skgrad.models.network.normalization import Moments
+
+if TYPE_CHECKING:
+    from skgrad.models.network.network import Network
+
+
+class HiddenBuffers:
+    """Buffers of a hidden layer, all of shape (n_units, n_rows).
+
+    ``z`` pre-activations, ``active`` their activations, ``out`` what the next layer gets, ``delta``
+    gradients. Buffers coincide where nothing is lost by it: ``active`` overwrites ``z`` if the
+    activation's derivative can do without, and ``out`` is ``active`` without dropout and residual
+    connection.
+    """
+
+    def __init__(self, network: Network, layer: int, n_rows: int, dtype: Any) -> None:
+        shape = network.sizes[layer + 1], n_rows
+        self.z = np.empty(shape, dtype)
+        needs_input = network.activations[layer].needs_input
+        self.active = np.empty(shape, dtype) if needs_input else self.z
+        changed = network.dropout > 0.0 or network.adds_input(layer)
+        self.out = np.empty(shape, dtype) if changed else self.active
+        self.delta = np.empty(shape, dtype)
+        self.scratch = np.empty(shape, dtype)
+        self.mask = np.empty(shape if network.dropout > 0.0 else 0, dtype)
+        self.skipped = np.empty(shape if network.adds_input(layer) else 0, dtype)
+        self.normalized = np.empty(0 if network.normalization is None else shape, dtype)
+        self.deviation = np.empty(0, dtype)
+        self.moments: Moments | None = None
+        # Whether the last forward pass left units out, and took its moments from elsewhere.
+        self.dropped = self.is_fixed = False
+
+    def draw_mask(self, rng: np.random.Generator, dropout: float) -> None:
+        """Draw the units to keep, and scale them so that sums keep their expectation."""
+        rng.random(out=self.scratch, dtype=self.scratch.dtype)
+        np.greater_equal(self.scratch, dropout, out=self.mask)
+        self.mask *= 1.0 / (1.0 - dropout)
+
+
+class Workspace:
+    """Buffers for batches of one size.
+
+    Parameters
+    ----------
+    network : Network
+        Whose passes are to be made.
+    n_rows : int
+        Rows of a batch.
+    dtype : numpy dtype
+        float32 or float64.
+    """
+
+    def __init__(self, network: Network, n_rows: int, dtype: Any) -> None:
+        self.hidden = [
+            HiddenBuffers(network, layer, n_rows, dtype) for layer in range(network.n_hidden)
+        ]
+        self.raw = np.empty((network.n_outputs, n_rows), dtype)
+        self.slopes = np.empty((network.n_outputs, n_rows), dtype)
+        # The batch, and the first layer's weights, of the last forward pass.
+        self.X: Matrix = np.empty((0, 0), dtype)
+        self.weights: FloatArray = np.empty((0, 0), dtype)

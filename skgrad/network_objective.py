@@ -1,0 +1,376 @@
+"""The objective of a network: a weighted sum of losses over rows, plus a penalty of the weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from copy import copy
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.linalg.blas import daxpy, saxpy
+
+from skgrad._threads import map_in_order
+from skgrad._typing import Array, FloatArray, IntArray, Matrix
+from skgrad.augmentation import Augmentation
+from skgrad.capabilities import Capability, Smoothness
+from skgrad.linalg import BLOCK_BYTES, take_rows
+from skgrad.losses import Loss
+from skgrad.models.network import Moments, Network, Parameters, Role, Workspace
+from skgrad.penalties import Penalty
+
+# Rows are gathered in chunks of about this size: one indexing operation serves many batches.
+CHUNK_BYTES = BLOCK_BYTES
+# Rows of a block of a full pass, of all layers' activations together.
+ACTIVATION_BYTES = 2 * BLOCK_BYTES
+# Rows from which moments for predictions are computed: the standard error of a mean is then below
+# a hundredth of a standard deviation.
+MOMENT_ROWS = 1 << 14
+# Products with the Hessian for the curvature that an automatic rate depends on.
+POWER_ITERATIONS = 12
+# In training the curvature grows beyond that of the first parameters; a step of 1 / (2 L) leaves
+# room for it.
+CURVATURE_GROWTH = 2.0
+# Where all units are dead the curvature is zero: a rate of at most one is then as good as any.
+SMALLEST_CURVATURE = 0.5
+# A weight moves by about this in training: layers of some hundred inputs start with weights of
+# about 0.1.
+DISPLACEMENT = 0.01
+
+
+class NetworkBatch(NamedTuple):
+    """Some rows; ``weight`` as in `skgrad.rows.Batch`, ``rng`` for what training adds at random."""
+
+    X: Matrix
+    y: Array
+    weight: FloatArray | None
+    rng: np.random.Generator | None
+
+
+class NetworkObjective:
+    r"""Penalised empirical risk of a network.
+
+    .. math:: F(w) = \frac{1}{S} \sum_i s_i \, loss(y_i, raw(x_i; w)) + penalty(W),
+              \qquad S = \sum_i s_i
+
+    The penalty sees the weights of all layers, not biases, gains and shifts. Batches are scaled so
+    that their gradients are unbiased estimates: weights and penalty mean the same whatever the size
+    of a batch, and a weight of two is a row twice.
+
+    Parameters
+    ----------
+    network : Network
+        Map to raw predictions.
+    loss : Loss
+        Per-row loss.
+    penalty : Penalty
+        Of the weights.
+    X : array or CSR matrix of shape (n_samples, n_features)
+        Data; rows are converted to ``dtype`` a chunk at a time.
+    y : array
+        Targets as the loss expects them.
+    sample_weight : array of shape (n_samples, 1) or (n_samples, n_outputs), optional
+        Weights, not negative; all one by default.
+    dtype : numpy dtype
+        Of parameters and arithmetic.
+    augmentation : Augmentation, optional
+        Applied to batches in training.
+    rate_factors, decay_factors : array of shape (n_params,), optional
+        Factors of the learning rate and of weight decay; by default 1, and 1 for weights, 0 else.
+    """
+
+    convex = False
+    continuous_curvature = False
+
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss,
+        penalty: Penalty,
+        X: Matrix,
+        y: Array,
+        sample_weight: FloatArray | None = None,
+        *,
+        dtype: Any = np.float64,
+        augmentation: Augmentation | None = None,
+        rate_factors: FloatArray | None = None,
+    ) -> None:
+        self.network, self.loss, self.penalty = network, loss, penalty
+        self.X, self.y, self.dtype = X, y, np.dtype(dtype)
+        self.n_samples, self.n_params = X.shape[0], network.n_params
+        self.augmentation, self.rate_factors = augmentation, rate_factors
+        self.passes = 0.0
+        self.weight: FloatArray | None = None
+        self.share = 1.0 / self.n_samples
+        if sample_weight is not None:
+            self.weight = (sample_weight / sample_weight.sum()).astype(self.dtype, copy=False)
+        self._weights = [group.where for group in network.layout.of_role(Role.WEIGHTS)]
+        self._gradient = np.empty(self.n_params, self.dtype)
+        self._gradient_views = network.layout.parameters(self._gradient)
+        self._viewed: tuple[FloatArray, Parameters] | None = None
+        self._workspaces: dict[int, Workspace] = {}
+        self._column_scale: FloatArray | None = None
+        self._point: FloatArray | None = None
+        self._n_batches = 1
+
+    # -- facts that solvers ask for -----------------------------------------------------------------
+
+    @property
+    def offers(self) -> frozenset[Capability]:
+        """What solvers can rely on."""
+        facts = {
+            Capability.LAYERS: True,
+            Capability.SMOOTH_LOSS: self.loss.smooth,
+            Capability.SMOOTH_PENALTY: self.penalty.smooth,
+        }
+        return frozenset(capability for capability, holds in facts.items() if holds)
+
+    def lacks(self, capability: Capability) -> str:
+        """Say in a clause why a capability is not offered."""
+        return {
+            Capability.SMOOTH_LOSS: f"the {type(self.loss).__name__} loss is not smooth",
+            Capability.SMOOTH_PENALTY: f"the {type(self.penalty).__name__} penalty is not smooth",
+        }.get(capability, "a network does not offer it")
+
+    def decorrelated(self) -> NetworkObjective:
+        """Stay in these coordinates."""
+        return self
+
+    def for_batches(self, batch_size: int, *, plain: bool) -> NetworkObjective:
+        """Stay in these coordinates."""
+        return self
+
+    def displacement_scale(self, gradient: FloatArray) -> float:
+        """Guess how far a parameter has to move."""
+        return DISPLACEMENT
+
+    def smoothness(self) -> Smoothness:
+        """Estimate the curvature where `near` said, with room for its growth in training.
+
+        By the power method, with products of the Hessian from differences of gradients.
+        """
+        assert self._point is not None
+        w, largest = self._point, 0.0
+        _, gradient = self.value_and_gradient(w)
+        direction = gradient / max(norm(gradient), float(np.finfo(self.dtype).tiny))
+        step = math.sqrt(float(np.finfo(self.dtype).eps)) * max(1.0, norm(w))
+        for _ in range(POWER_ITERATIONS):
+            product = (self.value_and_gradient(w + step * direction)[1] - gradient) / step
+            largest = norm(product)
+            if largest == 0.0:
+                break
+            direction = product / largest
+        bound = CURVATURE_GROWTH * max(largest, SMALLEST_CURVATURE)
+        return Smoothness(bound, bound)
+
+    def row_smoothness(self) -> float:
+        """Take the mean's curvature for that of single rows: no bound is known."""
+        return self.smoothness().row
+
+    def gradient_gap(self, w: FloatArray, gradient: FloatArray) -> float:
+        """Return NaN: a gradient says nothing about the distance to the minimum."""
+        return math.nan
+
+    def exploded(self, w: FloatArray, gradient: FloatArray, t: int) -> str:
+        """Say at which update the loss became infinite or NaN, and which layer's gradient grew."""
+        per_epoch = self._n_batches
+        sizes = {
+            group: float(np.abs(group.view(gradient)).max())
+            for group in self.network.layout.groups
+        }
+        # The backward pass starts at the output: the first layer on its way that is not finite.
+        broken = [group for group, size in sizes.items() if not math.isfinite(size)]
+        group = broken[-1] if broken else max(sizes, key=lambda group: sizes[group])
+        n_layers = len(self.network.sizes) - 1
+        return (
+            f"the loss was not finite in epoch {t // per_epoch + 1}, step {t % per_epoch + 1}; the "
+            f"gradient grew most in the {group.role.value} of layer {group.layer + 1} of {n_layers}"
+        )
+
+    # -- values and derivatives ---------------------------------------------------------------------
+
+    def value(self, w: FloatArray) -> float:
+        """Compute F(w), without anything random."""
+        self.passes += 0.5
+        parameters, moments = self.network.layout.parameters(w), self.moments(w)
+
+        def part(rows: slice) -> float:
+            batch = self._rows(rows)
+            ws = self.network.workspace(batch.X.shape[0], self.dtype)
+            raw = self.network.forward(parameters, batch.X, ws, moments=moments)
+            return self._sum(self.loss.value(batch.y, raw.T), batch.weight)
+
+        return sum(map_in_order(part, self._blocks())) + self.penalty_value(w)
+
+    def value_and_gradient(self, w: FloatArray) -> tuple[float, FloatArray]:
+        """Compute value and gradient of the smooth part of F, without anything random."""
+        self.passes += 1.0
+        parameters = self.network.layout.parameters(w)
+
+        def part(rows: slice) -> tuple[float, FloatArray]:
+            batch, gradient = self._rows(rows), np.empty_like(self._gradient)
+            ws = self.network.workspace(batch.X.shape[0], self.dtype)
+            into = self.network.layout.parameters(gradient)
+            return self._pass(parameters, batch, ws, 1.0, into), gradient
+
+        value, gradient = 0.0, np.zeros_like(self._gradient)
+        for part_value, part_gradient in map_in_order(part, self._blocks()):
+            value += part_value
+            gradient += part_gradient
+        return value + self.add_penalty(w, gradient), gradient
+
+    def loss_and_gradient(self, w: FloatArray, batch: NetworkBatch) -> tuple[float, FloatArray]:
+        """Estimate value and gradient of F without its penalty by a batch.
+
+        The gradient is a buffer that the next call overwrites.
+        """
+        n_rows = batch.X.shape[0]
+        factor = self.n_samples / n_rows
+        self.passes += 1.0 / factor
+        if self._viewed is None or self._viewed[0] is not w:
+            self._viewed = w, self.network.layout.parameters(w)
+        if n_rows not in self._workspaces:
+            self._workspaces[n_rows] = self.network.workspace(n_rows, self.dtype)
+        ws = self._workspaces[n_rows]
+        value = self._pass(self._viewed[1], batch, ws, factor, self._gradient_views)
+        return value, self._gradient
+
+    def _pass(
+        self, parameters: Parameters, batch: NetworkBatch, ws: Workspace, factor: float,
+        into: Parameters,
+    ) -> float:  # fmt: skip
+        """Go forward and backward; return factor times the batch's part of the loss."""
+        raw = self.network.forward(parameters, batch.X, ws, rng=batch.rng)
+        values, slopes = self.loss.value_and_gradient(batch.y, raw.T)
+        weight = factor * self.share if batch.weight is None else factor * batch.weight.T
+        np.multiply(slopes.T, weight, out=ws.slopes)
+        self.network.backward(parameters, ws, ws.slopes, into)
+        return factor * self._sum(values, batch.weight)
+
+    def _sum(self, terms: FloatArray, weight: FloatArray | None) -> float:
+        if weight is not None:
+            return float(np.add.reduce(terms * weight, axis=None, dtype=np.float64))
+        return self.share * float(np.add.reduce(terms, axis=None, dtype=np.float64))
+
+    # -- penalty ------------------------------------------------------------------------------------
+
+    def add_penalty(self, w: FloatArray, gradient: FloatArray) -> float:
+        """Add the gradient of a smooth penalty in place and return its value, else 0."""
+        if not self.penalty.smooth:
+            return 0.0
+        self.add_penalty_gradient(w, gradient)
+        return self.penalty_value(w)
+
+    def add_penalty_gradient(self, w: FloatArray, gradient: FloatArray) -> None:
+        """Add the gradient of a smooth penalty in place."""
+        strength = self.penalty.strong_convexity
+        if not self.penalty.smooth or strength == 0.0:
+            return
+        axpy = saxpy if self.dtype == np.float32 else daxpy
+        for where in self._weights:
+            axpy(w[where], gradient[where], a=strength)
+
+    def penalty_value(self, w: FloatArray) -> float:
+        """Compute the penalty."""
+        return sum(self.penalty.value(w[where]) for where in self._weights)
+
+    def nonsmooth_value(self, w: FloatArray) -> float:
+        """Compute the part of F that `value_and_gradient` leaves out; 0 for smooth penalties."""
+        return 0.0 if self.penalty.smooth else self.penalty_value(w)
+
+    def prox(self, w: FloatArray, step_size: float | FloatArray) -> FloatArray:
+        """Apply the proximal operator of a non-smooth penalty; step_size may be an array like w."""
+        if self.penalty.smooth:
+            return w
+        moved = w.copy()
+        for where in self._weights:
+            step = step_size[where] if isinstance(step_size, np.ndarray) else step_size
+            moved[where] = self.penalty.prox(w[where], step)
+        return moved
+
+    # -- rows ---------------------------------------------------------------------------------------
+
+    def batches(
+        self, batch_size: int, rng: np.random.Generator, *, shuffle: bool
+    ) -> Iterator[NetworkBatch]:
+        """Yield every row once, in batches, with what training adds at random."""
+        n = self.n_samples
+        order = rng.permutation(n) if shuffle else None
+        self._n_batches = -(-n // batch_size)
+        for start, stop in self._chunks(batch_size):
+            rows = slice(start, stop) if order is None else order[start:stop]
+            X, y, weight, _ = self._rows(rows)
+            for first in range(0, stop - start, batch_size):
+                part = slice(first, min(first + batch_size, stop - start))
+                batch_weight = None if weight is None else weight[part]
+                yield self._augmented(take_rows(X, part), y[part], batch_weight, rng)
+
+    def share_of(self, batch: NetworkBatch) -> float:
+        """Tell which fraction of the rows a batch holds."""
+        return batch.X.shape[0] / self.n_samples
+
+    def near(self, w: FloatArray, n_samples: int) -> NetworkObjective:
+        """Restrict to evenly spaced rows; `smoothness` then is that at w."""
+        part = copy(self)
+        part._point = w
+        rows = np.arange(0, self.n_samples, max(1, self.n_samples // n_samples))
+        part.X, part.y = take_rows(self.X, rows), self.y[rows]
+        part.n_samples, part.share = len(rows), 1.0 / len(rows)
+        if self.weight is not None:
+            part.weight = self.weight[rows] * (1.0 / self.weight[rows].sum())
+        return part
+
+    def moments(self, w: FloatArray) -> list[Moments] | None:
+        """Compute the moments that predictions need, layer by layer; None if they need none."""
+        normalization = self.network.normalization
+        if normalization is None or not normalization.mixes_rows:
+            return None
+        rows = slice(0, self.n_samples, max(1, self.n_samples // MOMENT_ROWS))
+        X = self._rows(np.arange(self.n_samples)[rows]).X
+        ws = self.network.workspace(X.shape[0], self.dtype)
+        self.network.forward(self.network.layout.parameters(w), X, ws)
+        return [hidden.moments for hidden in ws.hidden if hidden.moments is not None]
+
+    def _rows(self, rows: slice | IntArray) -> NetworkBatch:
+        X = take_rows(self.X, rows).astype(self.dtype, copy=False)
+        return NetworkBatch(X, self.y[rows], None if self.weight is None else self.weight[rows], None)
+
+    def _augmented(
+        self, X: Matrix, y: Array, weight: FloatArray | None, rng: np.random.Generator
+    ) -> NetworkBatch:
+        if self.augmentation is not None:
+            if self._column_scale is None:
+                self._column_scale = column_scale(self.X).astype(self.dtype)
+            X, y = self.augmentation.apply(X, y, rng, self._column_scale)
+        return NetworkBatch(X, y, weight, rng)
+
+    def _chunks(self, batch_size: int) -> Sequence[tuple[int, int]]:
+        n, row_bytes = self.n_samples, self.X.shape[1] * self.dtype.itemsize
+        size = max(1, CHUNK_BYTES // row_bytes // batch_size) * batch_size
+        return [(start, min(start + size, n)) for start in range(0, n, size)]
+
+    def _blocks(self) -> list[slice]:
+        """Cut all rows for a full pass; a normalisation over rows has to see all at once."""
+        normalization = self.network.normalization
+        if normalization is not None and normalization.mixes_rows:
+            return [slice(0, self.n_samples)]
+        row_bytes = sum(self.network.sizes) * self.dtype.itemsize
+        size = max(1, ACTIVATION_BYTES // row_bytes)
+        return [
+            slice(start, min(start + size, self.n_samples))
+            for start in range(0, self.n_samples, size)
+        ]
+
+
+def norm(vector: FloatArray) -> float:
+    """Compute the Euclidean norm."""
+    return math.sqrt(float(vector @ vector))
+
+
+def column_scale(X: Matrix) -> FloatArray:
+    """Standard deviation of each column."""
+    if isinstance(X, np.ndarray):
+        return X.std(axis=0, dtype=np.float64)
+    mean = np.asarray(X.mean(axis=0)).ravel()
+    square = np.asarray(X.multiply(X).mean(axis=0)).ravel()
+    return np.sqrt(np.maximum(square - mean * mean, 0.0))

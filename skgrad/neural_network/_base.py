@@ -1,0 +1,396 @@
+"""What the multilayer perceptrons share: from parameters and data to a solver's run and back."""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import _fit_context, clone
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._tags import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skgrad._parameters import Parameterized
+from skgrad._threads import single_threaded_blas
+from skgrad._typing import Array, FloatArray, Matrix
+from skgrad.augmentation import Augmentation, get_augmentation
+from skgrad.linear_model._base import unchanged_on_error
+from skgrad.linear_model._problem import elastic_net, weighted_rows
+from skgrad.losses import Loss, get_loss
+from skgrad.models.network import (
+    Activation,
+    Initializer,
+    Network,
+    Normalization,
+    get_activation,
+    get_normalization,
+)
+from skgrad.network_objective import NetworkObjective
+from skgrad.neural_network._fitted import attributes, flatten, parameters_of
+from skgrad.neural_network._initialize import initial_parameters
+from skgrad.neural_network._monitor import Monitor
+from skgrad.solvers import Result, Solver, State, Status, get_solver
+
+# Rows of a batch by default, as in scikit-learn.
+BATCH_SIZE = 200
+# Rows that are predicted at a time: activations stay in cache.
+PREDICTED_ROWS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Validated data in the loss's coding.
+
+    ``targets`` are y as scores need them; ``weight`` has shape (n_samples, 1) or is None.
+    """
+
+    loss: Loss
+    X: Matrix
+    y: Array
+    targets: Array
+    weight: FloatArray | None
+    n_outputs: int
+
+    def rows(self, rows: Array) -> Task:
+        """Restrict to some rows."""
+        weight = None if self.weight is None else self.weight[rows]
+        return replace(
+            self, X=self.X[rows], y=self.y[rows], targets=self.targets[rows], weight=weight
+        )
+
+
+@dataclass(slots=True)
+class Stream:
+    """What one call of partial_fit hands to the next."""
+
+    solver: Solver
+    w: FloatArray
+    state: State | None
+    rng: np.random.Generator
+
+
+def learns_in_batches(estimator: Any) -> bool:
+    """Tell whether `partial_fit` is there: full-batch solvers need all data at once."""
+    return bool(get_solver(estimator.solver).stochastic)
+
+
+class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
+    """Base of `MLPClassifier` and `MLPRegressor`."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [str, Activation, "array-like"],
+        "solver": [str, Solver],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither"), None],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "warm_start": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf}),
+        ],
+        "scoring": [str, callable, None],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "normalization": [str, Normalization, None],
+        "residual": ["boolean"],
+        "weight_init": [str, Initializer],
+        "augment": [str, Augmentation, callable, "array-like", None],
+        "dtype": [StrOptions({"auto", "float32", "float64"})],
+    }  # fmt: skip
+    _named_objects: ClassVar[dict[str, Any]] = {"solver": get_solver, "loss": get_loss}
+
+    @abstractmethod
+    def _task(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Task:
+        """Validate data and translate them; ``first`` is False in later calls of partial_fit."""
+
+    @abstractmethod
+    def _score_raw(self, task: Task, raw: FloatArray) -> float:
+        """Compute the default score of raw predictions, larger is better."""
+
+    # -- public methods ---------------------------------------------------------------------------
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
+    ) -> Self:
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, not negative. A weight of k is the row k times.
+        X_val, y_val : array-like, default=None
+            Validation data for early stopping, instead of a part of X and y.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+        """
+        with unchanged_on_error(self):
+            warm = self.warm_start and self.__sklearn_is_fitted__()
+            task = self._task(X, y, sample_weight, first=True)
+            rng = self._rng()
+            task, held_out = self._hold_out(task, rng, X_val, y_val)
+            solver = self._solver(task)
+            objective = self._objective(task, solver)
+            w = self._fitted_vector(objective) if warm else None
+            if w is None:
+                w = initial_parameters(objective, self.weight_init, rng)
+            score = None if held_out is None else self._validation(objective, held_out)
+            monitor = Monitor(float(self.tol), float(self.n_iter_no_change), score)
+            with single_threaded_blas(task.X):
+                result = solver.run(
+                    objective, w, tol=0.0, max_iter=self.max_iter, rng=rng, callbacks=[monitor]
+                )
+            self._store(objective, result, solver, monitor)
+            self._warn(result, monitor)
+            self._stream: Stream | None = None
+        return self
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, **options: Any) -> Self:
+        """Make one epoch over a chunk, continuing solver state and random stream."""
+        if self.early_stopping:
+            raise ValueError(
+                "partial_fit does not support early_stopping=True: there is no validation set that "
+                "all calls share. Set early_stopping=False."
+            )
+        with unchanged_on_error(self):
+            fitted = self.__sklearn_is_fitted__()
+            task = self._task(X, y, sample_weight, first=not fitted, **options)
+            stream: Stream | None = getattr(self, "_stream", None)
+            solver = self._solver(task) if stream is None else stream.solver
+            objective = self._objective(task, solver)
+            if stream is None:
+                rng = self._rng()
+                w = self._fitted_vector(objective) if fitted else None
+                if w is None:
+                    w = initial_parameters(objective, self.weight_init, rng)
+                stream = Stream(solver, w, None, rng)
+            monitor = Monitor(0.0, np.inf)
+            with single_threaded_blas(task.X):
+                result = solver.run(
+                    objective, stream.w, tol=0.0, max_iter=1, horizon=self.max_iter,
+                    rng=stream.rng, callbacks=[monitor], state=stream.state,
+                )  # fmt: skip
+            self._store(objective, result, solver, monitor)
+            stream.w, stream.state = result.w, result.state
+            self._stream = stream
+        return self
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, also of a solver or loss that is given by name.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters of the estimator, or of a nested object as ``object__parameter``.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        for key, resolve in self._named_objects.items():
+            value = params.get(key, getattr(self, key, None))
+            if isinstance(value, str) and any(name.startswith(f"{key}__") for name in params):
+                params = {**params, key: resolve(value)}
+        return super().set_params(**params)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Tell whether fit has finished: validation alone sets n_features_in_."""
+        return "coefs_" in vars(self)
+
+    def __sklearn_tags__(self) -> Tags:
+        """Declare that sparse data are welcome."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # -- from data to a run -----------------------------------------------------------------------
+
+    def _validate(
+        self, X: Any, y: Any, sample_weight: Any, *, first: bool, **options: Any
+    ) -> tuple[Matrix, Array, FloatArray | None]:
+        """Check X, y and weights; drop the rows of weight zero."""
+        X, y = validate_data(
+            self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=first,
+            multi_output=True, **options,
+        )  # fmt: skip
+        if sparse.issparse(X):
+            X = sparse.csr_array(X)
+        return weighted_rows(X, y, sample_weight, type(self).__name__)
+
+    def _rng(self) -> np.random.Generator:
+        return np.random.default_rng(check_random_state(self.random_state).randint(2**31))
+
+    def _solver(self, task: Task) -> Solver:
+        """Resolve the solver; the estimator's own parameters fill what it leaves open."""
+        solver = get_solver(self.solver)
+        if not solver.stochastic:
+            return solver
+        n_samples = task.X.shape[0]
+        settings: dict[str, Any] = {"shuffle": bool(solver.shuffle and self.shuffle)}
+        if solver.batch_size == "auto":
+            wanted = BATCH_SIZE if self.batch_size == "auto" else int(self.batch_size)
+            settings["batch_size"] = min(wanted, n_samples)
+        if self.learning_rate_init is not None:
+            settings["learning_rate"] = self.learning_rate_init
+        return clone(solver).set_params(**settings)
+
+    def _network(self, task: Task) -> Network:
+        hidden = tuple(int(size) for size in np.atleast_1d(self.hidden_layer_sizes))
+        kinds = self.activation
+        names = [kinds] * len(hidden) if isinstance(kinds, str | Activation) else list(kinds)
+        sizes = (task.X.shape[1], *hidden, task.n_outputs)
+        return Network(
+            sizes, tuple(get_activation(name) for name in names),
+            get_normalization(self.normalization), float(self.dropout), bool(self.residual),
+        )  # fmt: skip
+
+    def _arithmetic(self, task: Task, solver: Solver) -> Any:
+        """Choose the type of parameters and arithmetic.
+
+        Noise of mini-batches drowns float32's rounding; without it, float64 data deserve float64.
+        """
+        if self.dtype != "auto":
+            return np.dtype(self.dtype)
+        exact = not solver.stochastic or solver.batch_size >= task.X.shape[0]
+        return np.dtype(task.X.dtype if exact else np.float32)
+
+    def _objective(self, task: Task, solver: Solver) -> NetworkObjective:
+        dtype = self._arithmetic(task, solver)
+        total = len(task.y) if task.weight is None else float(task.weight.sum())
+        y = task.y.astype(dtype, copy=False) if task.y.dtype.kind == "f" else task.y
+        return NetworkObjective(
+            self._network(task), task.loss, elastic_net(self.alpha / total, self.l1_ratio),
+            task.X, y, task.weight, dtype=dtype, augmentation=get_augmentation(self.augment),
+        )  # fmt: skip
+
+    def _hold_out(
+        self, task: Task, rng: np.random.Generator, X_val: Any, y_val: Any
+    ) -> tuple[Task, Task | None]:
+        """Split off validation rows, or take the ones that were given."""
+        if X_val is not None or y_val is not None:
+            if X_val is None or y_val is None:
+                raise ValueError("X_val and y_val must be given together.")
+            return task, self._task(X_val, y_val, None, first=False)
+        if not self.early_stopping:
+            return task, None
+        from sklearn.model_selection import train_test_split
+
+        training, held_out = train_test_split(
+            np.arange(len(task.y)), test_size=self.validation_fraction,
+            random_state=int(rng.integers(2**31)), stratify=self._strata(task),
+        )  # fmt: skip
+        if len(held_out) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                "your dataset."
+            )
+        return task.rows(training), task.rows(held_out)
+
+    def _strata(self, task: Task) -> Array | None:
+        """Labels whose shares a split preserves."""
+        return None
+
+    def _validation(
+        self, objective: NetworkObjective, held_out: Task
+    ) -> Callable[[FloatArray], float]:
+        """Build the function that scores parameters on validation data."""
+        if self.scoring is not None and self.scoring != "loss":
+            return lambda w: self._scored(objective, w, held_out)
+
+        def score(w: FloatArray) -> float:
+            parameters, moments = objective.network.layout.parameters(w), objective.moments(w)
+            raw = predict_raw(objective.network, parameters, held_out.X, moments)
+            if self.scoring is None:
+                return self._score_raw(held_out, raw)
+            values = held_out.loss.value(held_out.y.astype(raw.dtype, copy=False), raw)
+            return -float(np.mean(np.sum(values, axis=1, dtype=np.float64)))
+
+        return score
+
+    def _scored(self, objective: NetworkObjective, w: FloatArray, held_out: Task) -> float:
+        """Score by a scikit-learn scorer, which takes a fitted estimator."""
+        estimator = object.__new__(type(self))
+        vars(estimator).update(vars(self), **self._attributes(objective, w))
+        vars(estimator).pop("feature_names_in_", None)
+        scorer = get_scorer(self.scoring) if isinstance(self.scoring, str) else self.scoring
+        return float(scorer(estimator, held_out.X, held_out.targets))
+
+    # -- and back ---------------------------------------------------------------------------------
+
+    def _attributes(self, objective: NetworkObjective, w: FloatArray) -> dict[str, Any]:
+        return {**attributes(objective.network, w, objective.moments(w)), "network_": objective.network}
+
+    def _fitted_vector(self, objective: NetworkObjective) -> FloatArray | None:
+        return flatten(objective.network, parameters_of(vars(self)), objective.dtype)
+
+    def _store(
+        self, objective: NetworkObjective, result: Result, solver: Solver, monitor: Monitor
+    ) -> None:
+        w = result.w if monitor.best_w is None else monitor.best_w
+        vars(self).update(self._attributes(objective, w))
+        self.solver_, self.history_ = solver, result.history
+        self.n_iter_, self.loss_curve_ = result.n_iter, monitor.losses
+        self.loss_ = self.loss_curve_[-1]
+        early = monitor.score is not None
+        self.best_loss_ = None if early else min(self.loss_curve_)
+        self.validation_scores_ = monitor.scores if early else None
+        self.best_validation_score_ = max(monitor.scores) if early else None
+        self.t_ = objective.n_samples * result.n_iter
+        self.n_layers_ = len(objective.network.sizes)
+        self.n_outputs_ = objective.network.n_outputs
+        self.converged_ = result.status is not Status.MAX_ITER
+
+    def _warn(self, result: Result, monitor: Monitor) -> None:
+        if not self.converged_:
+            warnings.warn(
+                f"{type(self).__name__}: {result.n_iter} epochs were made and the loss was still "
+                f"improving. Raise max_iter (now {self.max_iter}), or the learning rate.",
+                ConvergenceWarning, stacklevel=4,
+            )  # fmt: skip
+
+    def _raw(self, X: Any) -> FloatArray:
+        """Compute raw predictions, shape (n_samples, n_outputs)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=["float64", "float32"], reset=False)
+        fitted = vars(self)
+        raw = predict_raw(self.network_, parameters_of(fitted), X, fitted.get("moments_"))
+        return raw.astype(X.dtype, copy=False)
+
+
+def predict_raw(network: Network, parameters: Any, X: Matrix, moments: Any) -> FloatArray:
+    """Compute raw predictions, some rows at a time, shape (n_rows, n_outputs)."""
+    dtype = parameters.layers[0].weights.dtype
+    n_rows = X.shape[0]
+    raw = np.empty((n_rows, network.n_outputs), dtype)
+    ws = network.workspace(min(n_rows, PREDICTED_ROWS), dtype)
+    for start in range(0, n_rows, PREDICTED_ROWS):
+        rows = X[start : start + PREDICTED_ROWS].astype(dtype, copy=False)
+        if rows.shape[0] != ws.raw.shape[1]:
+            ws = network.workspace(rows.shape[0], dtype)
+        raw[start : start + PREDICTED_ROWS] = network.forward(parameters, rows, ws, moments=moments).T
+    return raw

@@ -1,0 +1,60 @@
+"""When training ends, and which parameters it returns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from skgrad._typing import FloatArray
+from skgrad.solvers import Iteration
+
+Score = Callable[[FloatArray], float]
+
+
+class Monitor:
+    """Stop when training no longer improves, by the loss or by a validation score.
+
+    An epoch counts as progress if it improves on the best one by more than ``tol``, as in
+    scikit-learn. With a validation score the best parameters are kept.
+
+    Parameters
+    ----------
+    tol : float
+        Absolute improvement that counts.
+    n_iter_no_change : float
+        More epochs than this without progress end the training; inf never does.
+    score : callable, optional
+        Maps parameters to a validation score, larger is better; by default the training loss
+        counts.
+
+    Attributes
+    ----------
+    losses, scores : list of float
+        Training loss and validation score of every epoch.
+    best_w : array or None
+        Parameters with the best validation score so far.
+    n_bad : int
+        Epochs since the last progress.
+    """
+
+    def __init__(self, tol: float, n_iter_no_change: float, score: Score | None = None) -> None:
+        self.tol, self.n_iter_no_change, self.score = tol, n_iter_no_change, score
+        self.losses: list[float] = []
+        self.scores: list[float] = []
+        self.best_w: FloatArray | None = None
+        self.n_bad = 0
+        self._best = self._best_score = -math.inf
+
+    def __call__(self, iteration: Iteration) -> bool:
+        """Take note of an epoch; True asks to stop."""
+        self.losses.append(iteration.state.value)
+        merit = -iteration.state.value
+        if self.score is not None:
+            merit = self.score(iteration.w)
+            self.scores.append(merit)
+            if merit > self._best_score or self.best_w is None:
+                self._best_score, self.best_w = merit, iteration.w.copy()
+        # NaN is no progress.
+        self.n_bad = 0 if merit > self._best + self.tol else self.n_bad + 1
+        self._best = max(self._best, merit)
+        return self.n_bad > self.n_iter_no_change
