@@ -1,3 +1,9 @@
 """stub."""
-class Augmentation: pass
-def get_augmentation(a): return None
+
+
+class Augmentation:
+    pass
+
+
+def get_augmentation(a):
+    return None

@@ -75,8 +75,8 @@ class NetworkObjective:
         Of parameters and arithmetic.
     augmentation : Augmentation, optional
         Applied to batches in training.
-    rate_factors, decay_factors : array of shape (n_params,), optional
-        Factors of the learning rate and of weight decay; by default 1, and 1 for weights, 0 else.
+    rate_factors : array of shape (n_params,), optional
+        Factors of the learning rate; all one by default.
     """
 
     convex = False
@@ -113,7 +113,7 @@ class NetworkObjective:
         self._point: FloatArray | None = None
         self._n_batches = 1
 
-    # -- facts that solvers ask for -----------------------------------------------------------------
+    # -- facts that solvers ask for -----------------------------------------------------------
 
     @property
     def offers(self) -> frozenset[Capability]:
@@ -175,8 +175,7 @@ class NetworkObjective:
         """Say at which update the loss became infinite or NaN, and which layer's gradient grew."""
         per_epoch = self._n_batches
         sizes = {
-            group: float(np.abs(group.view(gradient)).max())
-            for group in self.network.layout.groups
+            group: float(np.abs(group.view(gradient)).max()) for group in self.network.layout.groups
         }
         # The backward pass starts at the output: the first layer on its way that is not finite.
         broken = [group for group, size in sizes.items() if not math.isfinite(size)]
@@ -187,7 +186,7 @@ class NetworkObjective:
             f"gradient grew most in the {group.role.value} of layer {group.layer + 1} of {n_layers}"
         )
 
-    # -- values and derivatives ---------------------------------------------------------------------
+    # -- values and derivatives ---------------------------------------------------------------
 
     def value(self, w: FloatArray) -> float:
         """Compute F(w), without anything random."""
@@ -252,7 +251,7 @@ class NetworkObjective:
             return float(np.add.reduce(terms * weight, axis=None, dtype=np.float64))
         return self.share * float(np.add.reduce(terms, axis=None, dtype=np.float64))
 
-    # -- penalty ------------------------------------------------------------------------------------
+    # -- penalty ------------------------------------------------------------------------------
 
     def add_penalty(self, w: FloatArray, gradient: FloatArray) -> float:
         """Add the gradient of a smooth penalty in place and return its value, else 0."""
@@ -288,7 +287,14 @@ class NetworkObjective:
             moved[where] = self.penalty.prox(w[where], step)
         return moved
 
-    # -- rows ---------------------------------------------------------------------------------------
+    def decay_factors(self, weight_decay: float) -> FloatArray:
+        """Spread a weight decay over the parameters: all of it to weights, none to the rest."""
+        factors = np.zeros(self.n_params, self.dtype)
+        for where in self._weights:
+            factors[where] = weight_decay
+        return factors
+
+    # -- rows ---------------------------------------------------------------------------------
 
     def batches(
         self, batch_size: int, rng: np.random.Generator, *, shuffle: bool
@@ -333,7 +339,9 @@ class NetworkObjective:
 
     def _rows(self, rows: slice | IntArray) -> NetworkBatch:
         X = take_rows(self.X, rows).astype(self.dtype, copy=False)
-        return NetworkBatch(X, self.y[rows], None if self.weight is None else self.weight[rows], None)
+        return NetworkBatch(
+            X, self.y[rows], None if self.weight is None else self.weight[rows], None
+        )
 
     def _augmented(
         self, X: Matrix, y: Array, weight: FloatArray | None, rng: np.random.Generator

@@ -1,3 +1,5 @@
 """stub."""
+
 from skgrad.losses.multinomial import Multinomial
+
 CrossEntropy = Multinomial

@@ -343,7 +343,10 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
     # -- and back ---------------------------------------------------------------------------------
 
     def _attributes(self, objective: NetworkObjective, w: FloatArray) -> dict[str, Any]:
-        return {**attributes(objective.network, w, objective.moments(w)), "network_": objective.network}
+        return {
+            **attributes(objective.network, w, objective.moments(w)),
+            "network_": objective.network,
+        }
 
     def _fitted_vector(self, objective: NetworkObjective) -> FloatArray | None:
         return flatten(objective.network, parameters_of(vars(self)), objective.dtype)
@@ -392,5 +395,7 @@ def predict_raw(network: Network, parameters: Any, X: Matrix, moments: Any) -> F
         rows = X[start : start + PREDICTED_ROWS].astype(dtype, copy=False)
         if rows.shape[0] != ws.raw.shape[1]:
             ws = network.workspace(rows.shape[0], dtype)
-        raw[start : start + PREDICTED_ROWS] = network.forward(parameters, rows, ws, moments=moments).T
+        raw[start : start + PREDICTED_ROWS] = network.forward(
+            parameters, rows, ws, moments=moments
+        ).T
     return raw

@@ -17,11 +17,11 @@ from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import column_or_1d
 
 from skgrad._typing import Array, FloatArray
-from skgrad.augmentation import Augmentation, get_augmentation
-from skgrad.losses.cross_entropy import CrossEntropy
-from skgrad.losses import Logistic, Loss, Multinomial, get_loss
+from skgrad.augmentation import get_augmentation
 from skgrad.linear_model._classifier import encode_labels, look_up
-from skgrad.models.network import Activation, Initializer, Normalization
+from skgrad.losses import Logistic, Loss, Multinomial, get_loss
+from skgrad.losses.cross_entropy import CrossEntropy
+from skgrad.models.network import Initializer, Normalization
 from skgrad.neural_network._base import MultilayerPerceptron, Task, learns_in_batches
 from skgrad.solvers import Solver
 
@@ -29,12 +29,15 @@ from skgrad.solvers import Solver
 def _has_probabilities(estimator: Any) -> bool:
     """Tell whether the loss is a likelihood."""
     loss = estimator.loss
-    return loss == "log_loss" or get_loss(loss).target in ("binary01", "class_index", "probabilities")
+    return loss == "log_loss" or get_loss(loss).target in (
+        "binary01",
+        "class_index",
+        "probabilities",
+    )
 
 
 class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
-    """Multilayer perceptron for classification.
-    """
+    """Multilayer perceptron for classification."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "loss": [str, Loss],

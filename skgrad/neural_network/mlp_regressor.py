@@ -10,16 +10,14 @@ from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
 from skgrad._typing import FloatArray
-from skgrad.augmentation import Augmentation
 from skgrad.losses import Loss, get_loss
-from skgrad.models.network import Activation, Initializer, Normalization
+from skgrad.models.network import Initializer, Normalization
 from skgrad.neural_network._base import MultilayerPerceptron, Task, learns_in_batches
 from skgrad.solvers import Solver
 
 
 class MLPRegressor(RegressorMixin, MultilayerPerceptron):
-    """Multilayer perceptron for regression.
-    """
+    """Multilayer perceptron for regression."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"loss": [str, Loss]}
 
