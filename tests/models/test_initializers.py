@@ -127,7 +127,9 @@ def test_only_data_driven_uses_data(rng):
 
 
 def test_registry_holds_every_initializer():
-    exported = filter(inspect.isclass, (getattr(initializers, name) for name in initializers.__all__))
+    exported = filter(
+        inspect.isclass, (getattr(initializers, name) for name in initializers.__all__)
+    )
     assert set(exported) - {Initializer} == set(INITIALIZERS.values())
     assert all(name == INITIALIZERS[name].name for name in INITIALIZERS)
 
