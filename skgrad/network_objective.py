@@ -16,7 +16,7 @@ from skgrad.augmentation import Augmentation
 from skgrad.capabilities import Capability, Smoothness
 from skgrad.linalg import BLOCK_BYTES, take_rows
 from skgrad.losses import Loss
-from skgrad.models.network import Moments, Network, Parameters, Role, Workspace
+from skgrad.models.network import ColumnScaler, Moments, Network, Parameters, Role, Workspace
 from skgrad.penalties import Penalty
 
 # Rows are gathered in chunks of about this size: one indexing operation serves many batches.
@@ -73,10 +73,13 @@ class NetworkObjective:
         Weights, not negative; all one by default.
     dtype : numpy dtype
         Of parameters and arithmetic.
+    scaler : ColumnScaler, optional
+        Applied to every row of X.
     augmentation : Augmentation, optional
         Applied to batches in training.
-    rate_factors : array of shape (n_params,), optional
-        Factors of the learning rate; all one by default.
+    rate_factors, decay_factors : array of shape (n_params,), optional
+        Factors of the learning rate, by default all one, and of weight decay, by default one for
+        weights and zero for the rest.
     """
 
     convex = False
@@ -92,18 +95,23 @@ class NetworkObjective:
         sample_weight: FloatArray | None = None,
         *,
         dtype: Any = np.float64,
+        scaler: ColumnScaler | None = None,
         augmentation: Augmentation | None = None,
         rate_factors: FloatArray | None = None,
+        decay_factors: FloatArray | None = None,
     ) -> None:
         self.network, self.loss, self.penalty = network, loss, penalty
         self.X, self.y, self.dtype = X, y, np.dtype(dtype)
         self.n_samples, self.n_params = X.shape[0], network.n_params
-        self.augmentation, self.rate_factors = augmentation, rate_factors
+        self.scaler, self.augmentation, self.rate_factors = scaler, augmentation, rate_factors
         self.passes = 0.0
         self.weight: FloatArray | None = None
         self.share = 1.0 / self.n_samples
         if sample_weight is not None:
             self.weight = (sample_weight / sample_weight.sum()).astype(self.dtype, copy=False)
+        if decay_factors is None:
+            decay_factors = network.layout.spread({Role.WEIGHTS: 1.0}, 0.0).astype(self.dtype)
+        self.decay_factors = decay_factors
         self._weights = [group.where for group in network.layout.of_role(Role.WEIGHTS)]
         self._gradient = np.empty(self.n_params, self.dtype)
         self._gradient_views = network.layout.parameters(self._gradient)
@@ -287,13 +295,6 @@ class NetworkObjective:
             moved[where] = self.penalty.prox(w[where], step)
         return moved
 
-    def decay_factors(self, weight_decay: float) -> FloatArray:
-        """Spread a weight decay over the parameters: all of it to weights, none to the rest."""
-        factors = np.zeros(self.n_params, self.dtype)
-        for where in self._weights:
-            factors[where] = weight_decay
-        return factors
-
     # -- rows ---------------------------------------------------------------------------------
 
     def batches(
@@ -326,19 +327,23 @@ class NetworkObjective:
             part.weight = self.weight[rows] * (1.0 / self.weight[rows].sum())
         return part
 
+    def sample(self, n_samples: int) -> Matrix:
+        """Copy evenly spaced rows of X, as the network sees them."""
+        return self._rows(np.arange(0, self.n_samples, max(1, self.n_samples // n_samples))).X
+
     def moments(self, w: FloatArray) -> list[Moments] | None:
         """Compute the moments that predictions need, layer by layer; None if they need none."""
         normalization = self.network.normalization
         if normalization is None or not normalization.mixes_rows:
             return None
-        rows = slice(0, self.n_samples, max(1, self.n_samples // MOMENT_ROWS))
-        X = self._rows(np.arange(self.n_samples)[rows]).X
+        X = self.sample(MOMENT_ROWS)
         ws = self.network.workspace(X.shape[0], self.dtype)
         self.network.forward(self.network.layout.parameters(w), X, ws)
         return [hidden.moments for hidden in ws.hidden if hidden.moments is not None]
 
     def _rows(self, rows: slice | IntArray) -> NetworkBatch:
-        X = take_rows(self.X, rows).astype(self.dtype, copy=False)
+        X = take_rows(self.X, rows)
+        X = (X if self.scaler is None else self.scaler(X)).astype(self.dtype, copy=False)
         return NetworkBatch(
             X, self.y[rows], None if self.weight is None else self.weight[rows], None
         )
@@ -348,7 +353,10 @@ class NetworkObjective:
     ) -> NetworkBatch:
         if self.augmentation is not None:
             if self._column_scale is None:
-                self._column_scale = column_scale(self.X).astype(self.dtype)
+                sample = self.sample(MOMENT_ROWS)
+                self._column_scale = column_scale(sample).astype(self.dtype)
+            if np.may_share_memory(X, self.X):  # an augmentation may change the batch in place
+                X = X.copy()
             X, y = self.augmentation.apply(X, y, rng, self._column_scale)
         return NetworkBatch(X, y, weight, rng)
 
@@ -376,7 +384,7 @@ def norm(vector: FloatArray) -> float:
 
 
 def column_scale(X: Matrix) -> FloatArray:
-    """Standard deviation of each column."""
+    """Compute the standard deviation of each column."""
     if isinstance(X, np.ndarray):
         return X.std(axis=0, dtype=np.float64)
     mean = np.asarray(X.mean(axis=0)).ravel()

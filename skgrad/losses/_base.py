@@ -39,6 +39,8 @@ class Loss(Parameterized, ABC):
     separated_below : float
         Value below which a row's own class has the largest raw prediction, for losses of (hard)
         classes whose infimum, 0, is at infinity; 0 for the others.
+    equivariant : bool
+        Whether the minimiser of a scaled and shifted target is scaled and shifted likewise.
     continuous_curvature : bool
         Whether the curvature has no jumps, so that near the optimum it tells how far that is.
     target : {"continuous", "binary01", "sign", "class_index"}
@@ -55,6 +57,7 @@ class Loss(Parameterized, ABC):
     name: ClassVar[str]
     smooth: ClassVar[bool]
     target: ClassVar[Target]
+    equivariant: ClassVar[bool] = False
     coupled: ClassVar[bool] = False
     quadratic: ClassVar[bool] = False
     has_prox: ClassVar[bool] = False

@@ -42,6 +42,7 @@ class Quantile(Loss):
     name: ClassVar[str] = "quantile"
     smooth: ClassVar[bool] = False
     target: ClassVar[Target] = "continuous"
+    equivariant: ClassVar[bool] = True
     has_prox: ClassVar[bool] = True
     piecewise_linear: ClassVar[bool] = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

@@ -29,13 +29,19 @@ from skgrad.linear_model._problem import elastic_net, weighted_rows
 from skgrad.losses import Loss, get_loss
 from skgrad.models.network import (
     Activation,
+    ColumnScaler,
     Initializer,
+    InputScaling,
+    Moments,
     Network,
     Normalization,
+    Parameters,
     get_activation,
+    get_input_scaling,
     get_normalization,
 )
 from skgrad.network_objective import NetworkObjective
+from skgrad.neural_network._factors import group_factors
 from skgrad.neural_network._fitted import attributes, flatten, parameters_of
 from skgrad.neural_network._initialize import initial_parameters
 from skgrad.neural_network._monitor import Monitor
@@ -110,6 +116,12 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
         "normalization": [str, Normalization, None],
         "residual": ["boolean"],
         "weight_init": [str, Initializer],
+        "output_init": [str, Initializer],
+        "input_scaling": [str, InputScaling, None],
+        "learn_input_scale": ["boolean"],
+        "parametrization": [StrOptions({"standard", "ntk"})],
+        "learning_rate_factors": [dict, None],
+        "decay_factors": [dict, None],
         "augment": [str, Augmentation, callable, "array-like", None],
         "dtype": [StrOptions({"auto", "float32", "float64"})],
     }  # fmt: skip
@@ -154,10 +166,11 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
             rng = self._rng()
             task, held_out = self._hold_out(task, rng, X_val, y_val)
             solver = self._solver(task)
-            objective = self._objective(task, solver)
+            scaler = vars(self).get("scaler_") if warm else self._scaler(task.X)
+            objective = self._objective(task, solver, scaler)
             w = self._fitted_vector(objective) if warm else None
             if w is None:
-                w = initial_parameters(objective, self.weight_init, rng)
+                w = initial_parameters(objective, self.weight_init, self.output_init, rng)
             score = None if held_out is None else self._validation(objective, held_out)
             monitor = Monitor(float(self.tol), float(self.n_iter_no_change), score)
             with single_threaded_blas(task.X):
@@ -181,12 +194,13 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
             task = self._task(X, y, sample_weight, first=not fitted, **options)
             stream: Stream | None = getattr(self, "_stream", None)
             solver = self._solver(task) if stream is None else stream.solver
-            objective = self._objective(task, solver)
+            scaler = vars(self).get("scaler_") if fitted else self._scaler(task.X)
+            objective = self._objective(task, solver, scaler)
             if stream is None:
                 rng = self._rng()
                 w = self._fitted_vector(objective) if fitted else None
                 if w is None:
-                    w = initial_parameters(objective, self.weight_init, rng)
+                    w = initial_parameters(objective, self.weight_init, self.output_init, rng)
                 stream = Stream(solver, w, None, rng)
             monitor = Monitor(0.0, np.inf)
             with single_threaded_blas(task.X):
@@ -267,6 +281,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
         return Network(
             sizes, tuple(get_activation(name) for name in names),
             get_normalization(self.normalization), float(self.dropout), bool(self.residual),
+            bool(self.learn_input_scale),
         )  # fmt: skip
 
     def _arithmetic(self, task: Task, solver: Solver) -> Any:
@@ -279,14 +294,33 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
         exact = not solver.stochastic or solver.batch_size >= task.X.shape[0]
         return np.dtype(task.X.dtype if exact else np.float32)
 
-    def _objective(self, task: Task, solver: Solver) -> NetworkObjective:
+    def _objective(
+        self, task: Task, solver: Solver, scaler: ColumnScaler | None
+    ) -> NetworkObjective:
         dtype = self._arithmetic(task, solver)
         total = len(task.y) if task.weight is None else float(task.weight.sum())
         y = task.y.astype(dtype, copy=False) if task.y.dtype.kind == "f" else task.y
+        network = self._network(task)
+        rates, decays = group_factors(
+            network, self.parametrization, self.learning_rate_factors, self.decay_factors, dtype
+        )
         return NetworkObjective(
-            self._network(task), task.loss, elastic_net(self.alpha / total, self.l1_ratio),
-            task.X, y, task.weight, dtype=dtype, augmentation=get_augmentation(self.augment),
+            network, task.loss, elastic_net(self.alpha / total, self.l1_ratio),
+            task.X, y, task.weight, dtype=dtype, scaler=scaler,
+            augmentation=get_augmentation(self.augment), rate_factors=rates, decay_factors=decays,
         )  # fmt: skip
+
+    def _scaler(self, X: Matrix) -> ColumnScaler | None:
+        """Learn centre and scale of the columns, if asked to."""
+        scaling = get_input_scaling(self.input_scaling)
+        if scaling is None:
+            return None
+        if not isinstance(X, np.ndarray):
+            raise ValueError(
+                f"input_scaling={self.input_scaling!r} centres columns, which sparse X would lose "
+                "its zeros by. Use input_scaling=None, and MaxAbsScaler before the network."
+            )
+        return scaling.fit(X)
 
     def _hold_out(
         self, task: Task, rng: np.random.Generator, X_val: Any, y_val: Any
@@ -324,7 +358,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
 
         def score(w: FloatArray) -> float:
             parameters, moments = objective.network.layout.parameters(w), objective.moments(w)
-            raw = predict_raw(objective.network, parameters, held_out.X, moments)
+            raw = predict_raw(objective.network, parameters, held_out.X, moments, objective.scaler)
             if self.scoring is None:
                 return self._score_raw(held_out, raw)
             values = held_out.loss.value(held_out.y.astype(raw.dtype, copy=False), raw)
@@ -343,9 +377,11 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
     # -- and back ---------------------------------------------------------------------------------
 
     def _attributes(self, objective: NetworkObjective, w: FloatArray) -> dict[str, Any]:
+        """Compute the fitted attributes that predictions need from a solver's parameters."""
         return {
             **attributes(objective.network, w, objective.moments(w)),
             "network_": objective.network,
+            "scaler_": objective.scaler,
         }
 
     def _fitted_vector(self, objective: NetworkObjective) -> FloatArray | None:
@@ -381,18 +417,24 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=["float64", "float32"], reset=False)
         fitted = vars(self)
-        raw = predict_raw(self.network_, parameters_of(fitted), X, fitted.get("moments_"))
+        raw = predict_raw(
+            self.network_, parameters_of(fitted), X, fitted.get("moments_"), self.scaler_
+        )
         return raw.astype(X.dtype, copy=False)
 
 
-def predict_raw(network: Network, parameters: Any, X: Matrix, moments: Any) -> FloatArray:
+def predict_raw(
+    network: Network, parameters: Parameters, X: Matrix, moments: list[Moments] | None,
+    scaler: ColumnScaler | None,
+) -> FloatArray:  # fmt: skip
     """Compute raw predictions, some rows at a time, shape (n_rows, n_outputs)."""
     dtype = parameters.layers[0].weights.dtype
     n_rows = X.shape[0]
     raw = np.empty((n_rows, network.n_outputs), dtype)
     ws = network.workspace(min(n_rows, PREDICTED_ROWS), dtype)
     for start in range(0, n_rows, PREDICTED_ROWS):
-        rows = X[start : start + PREDICTED_ROWS].astype(dtype, copy=False)
+        rows = X[start : start + PREDICTED_ROWS]
+        rows = (rows if scaler is None else scaler(rows)).astype(dtype, copy=False)
         if rows.shape[0] != ws.raw.shape[1]:
             ws = network.workspace(rows.shape[0], dtype)
         raw[start : start + PREDICTED_ROWS] = network.forward(

@@ -21,8 +21,9 @@ from skgrad.augmentation import get_augmentation
 from skgrad.linear_model._classifier import encode_labels, look_up
 from skgrad.losses import Logistic, Loss, Multinomial, get_loss
 from skgrad.losses.cross_entropy import CrossEntropy
-from skgrad.models.network import Initializer, Normalization
+from skgrad.models.network import Initializer, InputScaling, Normalization
 from skgrad.neural_network._base import MultilayerPerceptron, Task, learns_in_batches
+from skgrad.neural_network._tabular import RECIPE, recipe_solver
 from skgrad.solvers import Solver
 
 
@@ -71,6 +72,12 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         normalization: str | Normalization | None = None,
         residual: bool = False,
         weight_init: str | Initializer = "auto",
+        output_init: str | Initializer = "auto",
+        input_scaling: str | InputScaling | None = None,
+        learn_input_scale: bool = False,
+        parametrization: str = "standard",
+        learning_rate_factors: dict[str, float] | None = None,
+        decay_factors: dict[str, float] | None = None,
         augment: Any = None,
         dtype: str = "auto",
     ) -> None:
@@ -97,8 +104,52 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         self.normalization = normalization
         self.residual = residual
         self.weight_init = weight_init
+        self.output_init = output_init
+        self.input_scaling = input_scaling
+        self.learn_input_scale = learn_input_scale
+        self.parametrization = parametrization
+        self.learning_rate_factors = learning_rate_factors
+        self.decay_factors = decay_factors
         self.augment = augment
         self.dtype = dtype
+
+    @classmethod
+    def tabular(cls, **parameters: Any) -> Self:
+        """Build a network with settings that suit most tables, one-hot columns included.
+
+        Columns are scaled robustly, large values bent; three layers of 256 units are trained for
+        256 epochs with a learning rate that falls and rises, and the epoch with the best validation
+        score is kept. The recipe is RealMLP-TD-S of Holzmueller et al. (2024).
+
+        Parameters
+        ----------
+        **parameters : dict
+            Parameters of the class that replace those of the recipe.
+
+        Returns
+        -------
+        MLPClassifier
+
+        References
+        ----------
+        D. Holzmueller, L. Grinsztajn and I. Steinwart (2024). Better by default: strong pre-tuned
+        MLPs and boosted trees on tabular data. NeurIPS 2024 (arXiv 2407.04491), appendix B.
+
+        Examples
+        --------
+        >>> from skgrad import MLPClassifier
+        >>> MLPClassifier.tabular(max_iter=64).hidden_layer_sizes
+        (256, 256, 256)
+        """
+        return cls(
+            **{
+                **RECIPE,
+                "activation": "selu",
+                "label_smoothing": 0.1,
+                "solver": recipe_solver(0.04),
+                **parameters,
+            }
+        )
 
     @available_if(learns_in_batches)
     @_fit_context(prefer_skip_nested_validation=True)

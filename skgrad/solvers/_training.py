@@ -115,7 +115,7 @@ def train(
 ) -> Walk:
     """Make one update per batch."""
     w, t, loss = updates.w, walk.t, 0.0
-    decay = objective.decay_factors(weight_decay) if weight_decay else None
+    decay = weight_decay * objective.decay_factors if weight_decay else None
     average = walk.average.copy() if plan.averaging else w
     gradient: Any = None
     for k, batch in enumerate(batches):

@@ -12,16 +12,27 @@ from skgrad.models.network.normalization import (
     Normalization,
     get_normalization,
 )
+from skgrad.models.network.scaling import (
+    INPUT_SCALINGS,
+    ColumnScaler,
+    InputScaling,
+    Robust,
+    Standard,
+    get_input_scaling,
+)
 from skgrad.models.network.workspace import Workspace
 
 __all__ = [
     "ACTIVATIONS",
     "INITIALIZERS",
+    "INPUT_SCALINGS",
     "NORMALIZATIONS",
     "Activation",
     "BatchNormalization",
+    "ColumnScaler",
     "Group",
     "Initializer",
+    "InputScaling",
     "Layer",
     "LayerNormalization",
     "Layout",
@@ -29,9 +40,12 @@ __all__ = [
     "Network",
     "Normalization",
     "Parameters",
+    "Robust",
     "Role",
+    "Standard",
     "Workspace",
     "get_activation",
     "get_initializer",
+    "get_input_scaling",
     "get_normalization",
 ]
