@@ -179,18 +179,16 @@ class NetworkObjective:
         """Return NaN: a gradient says nothing about the distance to the minimum."""
         return math.nan
 
-    def exploded(self, w: FloatArray, gradient: FloatArray, t: int) -> str:
+    def exploded(self, gradient: FloatArray, t: int) -> str:
         """Say at which update the loss became infinite or NaN, and which layer's gradient grew."""
-        per_epoch = self._n_batches
-        sizes = {
-            group: float(np.abs(group.view(gradient)).max()) for group in self.network.layout.groups
-        }
-        # The backward pass starts at the output: the first layer on its way that is not finite.
-        broken = [group for group, size in sizes.items() if not math.isfinite(size)]
-        group = broken[-1] if broken else max(sizes, key=lambda group: sizes[group])
+        per_epoch, groups = self._n_batches, self.network.layout.groups
+        sizes = [float(np.abs(group.view(gradient)).max()) for group in groups]
+        # The backward pass starts at the output: the last group that is not finite was the first.
+        broken = [k for k, size in enumerate(sizes) if not math.isfinite(size)]
+        group = groups[broken[-1] if broken else int(np.argmax(sizes))]
         n_layers = len(self.network.sizes) - 1
         return (
-            f"the loss was not finite in epoch {t // per_epoch + 1}, step {t % per_epoch + 1}; the "
+            f"The loss was not finite in epoch {t // per_epoch + 1}, step {t % per_epoch + 1}; the "
             f"gradient grew most in the {group.role.value} of layer {group.layer + 1} of {n_layers}"
         )
 

@@ -45,7 +45,7 @@ from skgrad.neural_network._factors import group_factors
 from skgrad.neural_network._fitted import attributes, flatten, parameters_of
 from skgrad.neural_network._initialize import initial_parameters
 from skgrad.neural_network._monitor import Monitor
-from skgrad.solvers import Result, Solver, State, Status, get_solver
+from skgrad.solvers import SGD, Result, Solver, State, Status, get_solver
 
 # Rows of a batch by default, as in scikit-learn.
 BATCH_SIZE = 200
@@ -85,9 +85,14 @@ class Stream:
     rng: np.random.Generator
 
 
+def network_solver(solver: str | Solver) -> Solver:
+    """Resolve a solver; "sgd" has Nesterov momentum here, as in scikit-learn's networks."""
+    return SGD(momentum=0.9, nesterov=True) if solver == "sgd" else get_solver(solver)
+
+
 def learns_in_batches(estimator: Any) -> bool:
     """Tell whether `partial_fit` is there: full-batch solvers need all data at once."""
-    return bool(get_solver(estimator.solver).stochastic)
+    return bool(network_solver(estimator.solver).stochastic)
 
 
 class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
@@ -125,7 +130,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
         "augment": [str, Augmentation, callable, "array-like", None],
         "dtype": [StrOptions({"auto", "float32", "float64"})],
     }  # fmt: skip
-    _named_objects: ClassVar[dict[str, Any]] = {"solver": get_solver, "loss": get_loss}
+    _named_objects: ClassVar[dict[str, Any]] = {"solver": network_solver, "loss": get_loss}
 
     @abstractmethod
     def _task(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Task:
@@ -172,7 +177,9 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
             if w is None:
                 w = initial_parameters(objective, self.weight_init, self.output_init, rng)
             score = None if held_out is None else self._validation(objective, held_out)
-            monitor = Monitor(float(self.tol), float(self.n_iter_no_change), score)
+            monitor = Monitor(
+                float(self.tol), float(self.n_iter_no_change), score, noisy=solver.stochastic
+            )
             with single_threaded_blas(task.X):
                 result = solver.run(
                     objective, w, tol=0.0, max_iter=self.max_iter, rng=rng, callbacks=[monitor]
@@ -202,7 +209,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
                 if w is None:
                     w = initial_parameters(objective, self.weight_init, self.output_init, rng)
                 stream = Stream(solver, w, None, rng)
-            monitor = Monitor(0.0, np.inf)
+            monitor = Monitor(0.0, np.inf, noisy=True)
             with single_threaded_blas(task.X):
                 result = solver.run(
                     objective, stream.w, tol=0.0, max_iter=1, horizon=self.max_iter,
@@ -261,7 +268,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
 
     def _solver(self, task: Task) -> Solver:
         """Resolve the solver; the estimator's own parameters fill what it leaves open."""
-        solver = get_solver(self.solver)
+        solver = network_solver(self.solver)
         if not solver.stochastic:
             return solver
         n_samples = task.X.shape[0]

@@ -122,8 +122,10 @@ def train(
         value, gradient = objective.loss_and_gradient(w, batch)
         if not math.isfinite(value):
             raise DivergenceError(
-                f"Training diverged: {objective.exploded(w, gradient, t)}. Lower the learning "
-                "rate, clip gradients by the solver's clip=, or scale the columns of X."
+                "Solver produced non-finite parameter weights. The input data may contain large "
+                f"values and need to be preprocessed. {objective.exploded(gradient, t)}. Lower "
+                "the learning rate, clip gradients (the solver's clip=), or scale the columns "
+                "(input_scaling='standard')."
             )
         loss += objective.share_of(batch) * value
         objective.add_penalty_gradient(w, gradient)

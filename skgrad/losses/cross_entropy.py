@@ -1,5 +1,0 @@
-"""stub."""
-
-from skgrad.losses.multinomial import Multinomial
-
-CrossEntropy = Multinomial
