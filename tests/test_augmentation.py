@@ -225,6 +225,7 @@ def test_get_augmentation():
     ("wrong", "parameter"),
     [
         (GaussianNoise(-0.1), "scale"),
+        (GaussianNoise([0.1, -0.1]), "scale"),
         (Mixup(0.0), "alpha"),
         (FeatureDropout(1.1), "p"),
         (FeatureDropout(fill="mean"), "fill"),

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, InvalidParameterError
 
 from skgrad._typing import Array, FloatArray
 from skgrad.augmentation._base import Augmentation
@@ -49,6 +49,13 @@ class GaussianNoise(Augmentation):
 
     def __init__(self, scale: float | ArrayLike = 0.1) -> None:
         self.scale = scale
+
+    def _check_values(self) -> None:
+        if np.min(self.scale) < 0.0:
+            raise InvalidParameterError(
+                "The 'scale' parameter of GaussianNoise must not hold negative numbers. Got "
+                f"{self.scale!r} instead."
+            )
 
     def apply(
         self, X: FloatArray, y: Array, rng: np.random.Generator, scale: FloatArray

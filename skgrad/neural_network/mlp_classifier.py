@@ -19,8 +19,7 @@ from sklearn.utils.validation import column_or_1d
 from skgrad._typing import Array, FloatArray
 from skgrad.augmentation import get_augmentation
 from skgrad.linear_model._classifier import encode_labels, look_up
-from skgrad.losses import Logistic, Loss, Multinomial, get_loss
-from skgrad.losses.cross_entropy import CrossEntropy
+from skgrad.losses import CrossEntropy, Logistic, Loss, Multinomial, get_loss
 from skgrad.models.network import Initializer, InputScaling, Normalization
 from skgrad.neural_network._base import MultilayerPerceptron, Task, learns_in_batches
 from skgrad.neural_network._tabular import RECIPE, recipe_solver

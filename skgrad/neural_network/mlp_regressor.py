@@ -160,7 +160,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
         """
         predicted = self._to_targets(get_loss(self.loss), self._raw(X))
-        return predicted[:, 0] if self._flat else predicted
+        return predicted[:, 0] if self._flat and predicted.shape[1] == 1 else predicted
 
     def _task(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Task:
         loss = get_loss(self.loss)
@@ -176,6 +176,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
             self.target_center_, self.target_scale_ = self._target_moments(loss, columns, weight)
         if self.target_center_ is not None:
             columns = (columns - self.target_center_) / self.target_scale_
+        columns = loss.repeat_target(columns)
         return Task(loss, X, columns, y, weight, columns.shape[1])
 
     def _target_moments(
@@ -188,18 +189,24 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
                 f"standardize_target=True changes what loss={self.loss!r} means: it depends on the "
                 "unit of y. Use 'squared_error', 'absolute_error' or 'quantile'."
             )
-        center = np.average(y, axis=0, weights=None if weight is None else weight[:, 0])
-        deviation = y.std(axis=0)
-        return center, np.where(deviation > 0.0, deviation, 1.0)
+        row_weight = np.ones(len(y)) if weight is None else weight[:, 0]
+        center = np.average(y, axis=0, weights=row_weight)
+        deviation = np.sqrt(np.average((y - center) ** 2, axis=0, weights=row_weight))
+        return center[None], np.where(deviation > 0.0, deviation, 1.0)[None]
 
     def _to_targets(self, loss: Loss, raw: FloatArray) -> FloatArray:
         predicted = loss.inverse_link(raw)
         if self.target_center_ is None:
             return predicted
-        moved = predicted * self.target_scale_ + self.target_center_
-        return moved.astype(raw.dtype, copy=False)
+        scale, center = (
+            loss.repeat_target(self.target_scale_),
+            loss.repeat_target(self.target_center_),
+        )
+        return (predicted * scale + center).astype(raw.dtype, copy=False)
 
     def _score_raw(self, task: Task, raw: FloatArray) -> float:
+        if task.loss.repeats_target:
+            return -float(np.mean(task.loss.value(task.y.astype(raw.dtype), raw)))
         predicted = self._to_targets(task.loss, raw)
         weight = None if task.weight is None else task.weight[:, 0]
         if not np.isfinite(predicted).all():
