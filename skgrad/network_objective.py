@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from copy import copy
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -132,6 +133,11 @@ class NetworkObjective:
             Capability.SMOOTH_PENALTY: self.penalty.smooth,
         }
         return frozenset(capability for capability, holds in facts.items() if holds)
+
+    @property
+    def largest_product(self) -> int:
+        """Number of multiplications of a pass over all rows through the largest layer."""
+        return self.n_samples * max(a * b for a, b in pairwise(self.network.sizes))
 
     def lacks(self, capability: Capability) -> str:
         """Say in a clause why a capability is not offered."""

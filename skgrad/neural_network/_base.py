@@ -180,7 +180,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
             monitor = Monitor(
                 float(self.tol), float(self.n_iter_no_change), score, noisy=solver.stochastic
             )
-            with single_threaded_blas(task.X):
+            with single_threaded_blas(task.X, objective.largest_product):
                 result = solver.run(
                     objective, w, tol=0.0, max_iter=self.max_iter, rng=rng, callbacks=[monitor]
                 )
@@ -210,7 +210,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
                     w = initial_parameters(objective, self.weight_init, self.output_init, rng)
                 stream = Stream(solver, w, None, rng)
             monitor = Monitor(0.0, np.inf, noisy=True)
-            with single_threaded_blas(task.X):
+            with single_threaded_blas(task.X, objective.largest_product):
                 result = solver.run(
                     objective, stream.w, tol=0.0, max_iter=1, horizon=self.max_iter,
                     rng=stream.rng, callbacks=[monitor], state=stream.state,
