@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -25,17 +25,16 @@ from skgrad._threads import single_threaded_blas
 from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.augmentation import Augmentation, get_augmentation
 from skgrad.linear_model._base import unchanged_on_error
+from skgrad.linear_model._callbacks import SklearnCallbacks
 from skgrad.linear_model._problem import elastic_net, weighted_rows
-from skgrad.losses import Loss, get_loss
+from skgrad.losses import get_loss
 from skgrad.models.network import (
     Activation,
     ColumnScaler,
     Initializer,
     InputScaling,
-    Moments,
     Network,
     Normalization,
-    Parameters,
     get_activation,
     get_input_scaling,
     get_normalization,
@@ -45,34 +44,12 @@ from skgrad.neural_network._factors import group_factors
 from skgrad.neural_network._fitted import attributes, flatten, parameters_of
 from skgrad.neural_network._initialize import initial_parameters
 from skgrad.neural_network._monitor import Monitor
+from skgrad.neural_network._prediction import predict_raw
+from skgrad.neural_network._task import Task, hold_out
 from skgrad.solvers import SGD, Result, Solver, State, Status, get_solver
 
 # Rows of a batch by default, as in scikit-learn.
 BATCH_SIZE = 200
-# Rows that are predicted at a time: activations stay in cache.
-PREDICTED_ROWS = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """Validated data in the loss's coding.
-
-    ``targets`` are y as scores need them; ``weight`` has shape (n_samples, 1) or is None.
-    """
-
-    loss: Loss
-    X: Matrix
-    y: Array
-    targets: Array
-    weight: FloatArray | None
-    n_outputs: int
-
-    def rows(self, rows: Array) -> Task:
-        """Restrict to some rows."""
-        weight = None if self.weight is None else self.weight[rows]
-        return replace(
-            self, X=self.X[rows], y=self.y[rows], targets=self.targets[rows], weight=weight
-        )
 
 
 @dataclass(slots=True)
@@ -180,12 +157,14 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
             monitor = Monitor(
                 float(self.tol), float(self.n_iter_no_change), score, noisy=solver.stochastic
             )
-            with single_threaded_blas(task.X, objective.largest_product):
+            reporting = SklearnCallbacks(self, objective, X, y, sample_weight)
+            with single_threaded_blas(task.X, objective.largest_product), reporting as bridge:
                 result = solver.run(
-                    objective, w, tol=0.0, max_iter=self.max_iter, rng=rng, callbacks=[monitor]
-                )
-            self._store(objective, result, solver, monitor)
-            self._warn(result, monitor)
+                    objective, w, tol=0.0, max_iter=self.max_iter, rng=rng,
+                    callbacks=[monitor, *bridge],
+                )  # fmt: skip
+                self._store(objective, result, solver, monitor)
+                self._warn(result, monitor)
             self._stream: Stream | None = None
         return self
 
@@ -333,24 +312,14 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
         self, task: Task, rng: np.random.Generator, X_val: Any, y_val: Any
     ) -> tuple[Task, Task | None]:
         """Split off validation rows, or take the ones that were given."""
-        if X_val is not None or y_val is not None:
-            if X_val is None or y_val is None:
-                raise ValueError("X_val and y_val must be given together.")
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val must be given together.")
+        if X_val is not None:
             return task, self._task(X_val, y_val, None, first=False)
         if not self.early_stopping:
             return task, None
-        from sklearn.model_selection import train_test_split
-
-        training, held_out = train_test_split(
-            np.arange(len(task.y)), test_size=self.validation_fraction,
-            random_state=int(rng.integers(2**31)), stratify=self._strata(task),
-        )  # fmt: skip
-        if len(held_out) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of "
-                "your dataset."
-            )
-        return task.rows(training), task.rows(held_out)
+        seed = int(rng.integers(2**31))
+        return hold_out(task, float(self.validation_fraction), seed, self._strata(task))
 
     def _strata(self, task: Task) -> Array | None:
         """Labels whose shares a split preserves."""
@@ -376,8 +345,8 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
     def _scored(self, objective: NetworkObjective, w: FloatArray, held_out: Task) -> float:
         """Score by a scikit-learn scorer, which takes a fitted estimator."""
         estimator = object.__new__(type(self))
-        vars(estimator).update(vars(self), **self._attributes(objective, w))
-        vars(estimator).pop("feature_names_in_", None)
+        estimator.__dict__.update(vars(self), **self._attributes(objective, w))
+        estimator.__dict__.pop("feature_names_in_", None)
         scorer = get_scorer(self.scoring) if isinstance(self.scoring, str) else self.scoring
         return float(scorer(estimator, held_out.X, held_out.targets))
 
@@ -392,13 +361,13 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
         }
 
     def _fitted_vector(self, objective: NetworkObjective) -> FloatArray | None:
-        return flatten(objective.network, parameters_of(vars(self)), objective.dtype)
+        return flatten(objective.network, parameters_of(self.__dict__), objective.dtype)
 
     def _store(
         self, objective: NetworkObjective, result: Result, solver: Solver, monitor: Monitor
     ) -> None:
         w = result.w if monitor.best_w is None else monitor.best_w
-        vars(self).update(self._attributes(objective, w))
+        self.__dict__.update(self._attributes(objective, w))
         self.solver_, self.history_ = solver, result.history
         self.n_iter_, self.loss_curve_ = result.n_iter, monitor.losses
         self.loss_ = self.loss_curve_[-1]
@@ -423,28 +392,8 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
         """Compute raw predictions, shape (n_samples, n_outputs)."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=["float64", "float32"], reset=False)
-        fitted = vars(self)
+        fitted = self.__dict__
         raw = predict_raw(
             self.network_, parameters_of(fitted), X, fitted.get("moments_"), self.scaler_
         )
         return raw.astype(X.dtype, copy=False)
-
-
-def predict_raw(
-    network: Network, parameters: Parameters, X: Matrix, moments: list[Moments] | None,
-    scaler: ColumnScaler | None,
-) -> FloatArray:  # fmt: skip
-    """Compute raw predictions, some rows at a time, shape (n_rows, n_outputs)."""
-    dtype = parameters.layers[0].weights.dtype
-    n_rows = X.shape[0]
-    raw = np.empty((n_rows, network.n_outputs), dtype)
-    ws = network.workspace(min(n_rows, PREDICTED_ROWS), dtype)
-    for start in range(0, n_rows, PREDICTED_ROWS):
-        rows = X[start : start + PREDICTED_ROWS]
-        rows = (rows if scaler is None else scaler(rows)).astype(dtype, copy=False)
-        if rows.shape[0] != ws.raw.shape[1]:
-            ws = network.workspace(rows.shape[0], dtype)
-        raw[start : start + PREDICTED_ROWS] = network.forward(
-            parameters, rows, ws, moments=moments
-        ).T
-    return raw

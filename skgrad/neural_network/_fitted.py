@@ -33,10 +33,10 @@ def attributes(network: Network, w: FloatArray, moments: list[Moments] | None) -
 def parameters_of(fitted: dict[str, Any]) -> Parameters:
     """Collect a network's parameters from fitted attributes."""
     n_layers = len(fitted["coefs_"])
-    gains, shifts = fitted.get("gains_"), fitted.get("shifts_")
+    gains, shifts = fitted.get("gains_", []), fitted.get("shifts_", [])
     layers = []
     for k in range(n_layers):
-        hidden = gains is not None and shifts is not None and k < n_layers - 1
+        hidden = k < len(gains)
         gain, shift = (gains[k][:, None], shifts[k][:, None]) if hidden else (None, None)
         layers.append(Layer(fitted["coefs_"][k].T, fitted["intercepts_"][k][:, None], gain, shift))
     return Parameters(tuple(layers), fitted.get("input_scale_"))

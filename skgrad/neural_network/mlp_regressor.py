@@ -13,13 +13,144 @@ from sklearn.utils.validation import column_or_1d
 from skgrad._typing import FloatArray
 from skgrad.losses import Loss, get_loss
 from skgrad.models.network import Initializer, InputScaling, Normalization
-from skgrad.neural_network._base import MultilayerPerceptron, Task, learns_in_batches
+from skgrad.neural_network._base import MultilayerPerceptron, learns_in_batches
 from skgrad.neural_network._tabular import RECIPE, recipe_solver
+from skgrad.neural_network._task import Task
 from skgrad.solvers import Solver
 
 
 class MLPRegressor(RegressorMixin, MultilayerPerceptron):
-    """Multilayer perceptron for regression."""
+    r"""Multilayer perceptron for regression, trained by any solver.
+
+    .. math:: \min_w \; \frac{1}{S} \sum_i s_i \, loss(y_i, raw(x_i; w))
+              + \frac{\alpha}{S} \Big( \rho |W|_1 + \frac{1 - \rho}{2} |W|_2^2 \Big)
+
+    with :math:`\rho` = `l1_ratio`, and S the sum of the sample weights :math:`s`. Losses of several
+    targets add up.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        Units of each hidden layer.
+    activation : str, Activation, or a list of them, default="relu"
+        Of all hidden layers, or one for each: "identity", "logistic", "tanh", "relu", "leaky_relu",
+        "elu", "selu", "gelu", "silu", "mish", "softplus", or an object of
+        `skgrad.models.network.activations`.
+    loss : str or Loss, default="squared_error"
+        "squared_error", "absolute_error", "huber", "quantile", "multi_quantile" (several at once),
+        "poisson", "epsilon_insensitive", or an object of `skgrad.losses`.
+    solver : str or Solver, default="adam"
+        A name, or an object of `skgrad.solvers`. "sgd" has Nesterov momentum of 0.9 here, as in
+        scikit-learn; ``SGD()`` is plain.
+    alpha : float, default=0.0001
+        Strength of the penalty of the weights; biases are free. It means the same for every solver
+        and every size of batch.
+    l1_ratio : float in [0, 1], default=0.0
+        0 is the L2 penalty, 1 the L1 penalty, which makes weights exactly zero.
+    batch_size : int or "auto", default="auto"
+        Rows of a mini-batch; "auto" is min(200, n_samples). A solver's own number comes first.
+    learning_rate_init : float, default=None
+        Learning rate of stochastic solvers; None leaves it to the solver. Schedules are parameters
+        of solvers: ``Adam(learning_rate="cosine")``.
+    max_iter : int, default=200
+        Most epochs (for full-batch solvers: iterations).
+    shuffle : bool, default=True
+        Whether to visit the rows in a new random order every epoch.
+    random_state : int, RandomState instance or None, default=None
+        Source of initial weights, order of rows, dropout, augmentation and validation rows.
+    tol : float, default=1e-4
+        Improvement of the training loss, or of the validation score, that counts as progress; for
+        full-batch solvers relative to the loss.
+    warm_start : bool, default=False
+        Whether `fit` starts at the weights of the last fit.
+    early_stopping : bool, default=False
+        Whether to hold out rows, stop when their score no longer improves, and keep the weights
+        with the best one. ``fit(X, y, X_val=..., y_val=...)`` does so with data of your own.
+    validation_fraction : float, default=0.1
+        Share of rows to hold out.
+    n_iter_no_change : int or inf, default=10
+        Training ends after more epochs than this without progress.
+    scoring : str, callable or None, default=None
+        Score of early stopping: a scikit-learn scorer or its name, "loss" for the negative
+        validation loss, None for the coefficient of determination.
+    dropout : float in [0, 1), default=0.0
+        Probability that a hidden unit is left out of a row in training.
+    normalization : "batch", "layer", Normalization or None, default=None
+        Normalisation of pre-activations over the rows of a batch, or over the units of a layer.
+    residual : bool, default=False
+        Whether a hidden layer adds its input to its output where sizes are equal.
+    weight_init, output_init : str or Initializer, default="auto"
+        Initialiser of hidden layers and of the last one: "glorot", "he", "lecun", "ntk",
+        "orthogonal", "data_driven", "zeros". "auto" takes what suits the activation, and Glorot's
+        for the last layer.
+    input_scaling : "standard", "robust", InputScaling or None, default=None
+        What the network does to columns first: mean 0 and variance 1, or median 0 and interquartile
+        range 1 with large values bent towards 3. Not for sparse data.
+    learn_input_scale : bool, default=False
+        Whether each column has a factor that is learned.
+    parametrization : {"standard", "ntk"}, default="standard"
+        "ntk" divides the learning rate of weights by the root of their number of inputs.
+    learning_rate_factors, decay_factors : dict, default=None
+        Factors of the learning rate and of the solver's weight decay for groups of parameters:
+        "weights", "biases", "gain", "shift", "input_scale".
+    augment : str, Augmentation, callable, list of them or None, default=None
+        What is done to mini-batches: "gaussian_noise", "mixup", "feature_dropout", an object of
+        `skgrad.augmentation`, or a function of (X, y, rng) that returns (X, y).
+    dtype : {"auto", "float32", "float64"}, default="auto"
+        Of weights and arithmetic. "auto" is float32, but where gradients have no sampling noise
+        that would drown its rounding (full-batch solvers, or one batch of all rows), that of X.
+    standardize_target : bool, default=False
+        Whether to train on targets of mean 0 and variance 1; predictions are in the unit of y.
+
+    Attributes
+    ----------
+    coefs_, intercepts_ : lists of ndarrays
+        Weights, (n_in, n_out), and biases, (n_out,), of each layer.
+    n_iter_, t_ : int
+        Epochs, and rows seen in them.
+    loss_, best_loss_ : float
+        Last and least training loss; the least is None with early stopping.
+    loss_curve_ : list of float
+        Training loss of each epoch.
+    validation_scores_, best_validation_score_ : list of float, float
+        Scores of early stopping; None without.
+    converged_ : bool
+        Whether training ended before max_iter did.
+    history_ : dict of ndarrays
+        loss, gradient_norm, step_size, gap, seconds and passes over the data of each epoch.
+    solver_ : Solver
+        The solver that ran.
+    out_activation_ : str
+        Map from raw predictions to predictions.
+    network_ : Network
+        Layers, activations and normalisation.
+    n_layers_, n_outputs_ : int
+        Layers, input and output included, and outputs.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the columns, if X is a DataFrame.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skgrad import MLPRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> reg = MLPRegressor(
+    ...     (50,),
+    ...     solver="lbfgs",
+    ...     alpha=50.0,
+    ...     standardize_target=True,
+    ...     input_scaling="standard",
+    ...     random_state=0,
+    ... )
+    >>> bool(reg.fit(X[:300], y[:300]).score(X[300:], y[300:]) > 0.45)
+    True
+
+    References
+    ----------
+    I. Goodfellow, Y. Bengio and A. Courville (2016). Deep Learning. MIT Press, chapters 6 to 8.
+    """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"loss": [str, Loss]}
 
@@ -173,6 +304,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         weight = None if weight is None else weight[:, None]
         if first:
             self._flat = y.ndim == 1
+            self.out_activation_ = "exp" if loss.name == "poisson" else "identity"
             self.target_center_, self.target_scale_ = self._target_moments(loss, columns, weight)
         if self.target_center_ is not None:
             columns = (columns - self.target_center_) / self.target_scale_
@@ -195,14 +327,11 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         return center[None], np.where(deviation > 0.0, deviation, 1.0)[None]
 
     def _to_targets(self, loss: Loss, raw: FloatArray) -> FloatArray:
-        predicted = loss.inverse_link(raw)
-        if self.target_center_ is None:
+        predicted, scale, center = loss.inverse_link(raw), self.target_scale_, self.target_center_
+        if scale is None or center is None:
             return predicted
-        scale, center = (
-            loss.repeat_target(self.target_scale_),
-            loss.repeat_target(self.target_center_),
-        )
-        return (predicted * scale + center).astype(raw.dtype, copy=False)
+        moved = predicted * loss.repeat_target(scale) + loss.repeat_target(center)
+        return moved.astype(raw.dtype, copy=False)
 
     def _score_raw(self, task: Task, raw: FloatArray) -> float:
         if task.loss.repeats_target:
