@@ -135,6 +135,9 @@ def test_in_place_is_out_of_place(activation, dtype):
     np.testing.assert_array_equal(z, kept)
     activation.value(z, z)
     np.testing.assert_array_equal(z, out)
+    again = kept.copy()
+    activation.value(again, again[:])  # the same memory as another object
+    np.testing.assert_array_equal(again, out)
 
 
 @every_dtype

@@ -37,7 +37,7 @@ class Activation(Parameterized, ABC):
 
     @abstractmethod
     def value(self, z: FloatArray, out: FloatArray) -> None:
-        """Write f(z) into `out`, which may be z itself, but must not overlap it otherwise."""
+        """Write f(z) into `out`, which may be z, but must not overlap it otherwise."""
 
     def pull_back(
         self, z: FloatArray, a: FloatArray, delta: FloatArray, scratch: FloatArray
@@ -62,6 +62,11 @@ class Activation(Parameterized, ABC):
     @abstractmethod
     def second_derivative(self, z: FloatArray, a: FloatArray) -> FloatArray:
         """Compute f''(z), almost everywhere, as a new array."""
+
+
+def room(z: FloatArray, out: FloatArray) -> FloatArray:
+    """Choose where to put a factor of z: `out`, unless that is z's own memory."""
+    return np.empty_like(z) if np.may_share_memory(z, out) else out
 
 
 def at_least(z: FloatArray, limit: float, out: FloatArray) -> FloatArray:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from skgrad._typing import FloatArray
-from skgrad.models.network.activations._base import Activation, at_most
+from skgrad.models.network.activations._base import Activation, at_most, room
 from skgrad.models.network.activations.sigmoids import sigmoid
 
 # atanh(erf(z / sqrt 2)) / z as a polynomial in z^2, up to |z| = 5.8, where the tanh of it is 1 in
@@ -47,7 +47,7 @@ class GELU(Activation):
     initializer: ClassVar[str] = "he"
 
     def value(self, z: FloatArray, out: FloatArray) -> None:
-        probability = _normal_distribution(z, np.empty_like(z) if out is z else out)
+        probability = _normal_distribution(z, room(z, out))
         np.multiply(z, probability, out=out)
 
     def derivative(self, z: FloatArray, a: FloatArray) -> FloatArray:
@@ -90,7 +90,7 @@ class SiLU(Activation):
     initializer: ClassVar[str] = "he"
 
     def value(self, z: FloatArray, out: FloatArray) -> None:
-        gate = sigmoid(z, np.empty_like(z) if out is z else out)
+        gate = sigmoid(z, room(z, out))
         np.multiply(z, gate, out=out)
 
     def pull_back(

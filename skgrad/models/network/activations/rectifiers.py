@@ -12,6 +12,7 @@ from skgrad.models.network.activations._base import (
     at_least,
     at_most,
     is_positive,
+    room,
 )
 
 # Fixed point of mean 0 and variance 1, Klambauer et al. (2017), equation (14), in float64.
@@ -93,7 +94,7 @@ class LeakyReLU(Activation):
         self.slope = slope
 
     def value(self, z: FloatArray, out: FloatArray) -> None:
-        scaled = np.multiply(z, float(self.slope), out=None if out is z else out)
+        scaled = np.multiply(z, float(self.slope), out=room(z, out))
         np.maximum(z, scaled, out=out)
 
     def pull_back(
