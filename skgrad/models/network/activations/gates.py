@@ -72,8 +72,7 @@ class SiLU(Activation):
     References
     ----------
     S. Elfwing, E. Uchibe and K. Doya (2018). Sigmoid-weighted linear units for neural network
-    function approximation in reinforcement learning. Neural Networks 107, equations (5) and (6);
-    arXiv:1702.03118v3.
+    function approximation in reinforcement learning. Neural Networks 107; arXiv:1702.03118v3.
 
     Examples
     --------
@@ -121,7 +120,7 @@ class Mish(Activation):
     References
     ----------
     D. Misra (2020). Mish: a self regularized non-monotonic activation function. BMVC,
-    arXiv:1908.08681v3, equation (1).
+    arXiv:1908.08681v3.
 
     Examples
     --------

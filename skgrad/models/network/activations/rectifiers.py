@@ -15,7 +15,7 @@ from skgrad.models.network.activations._base import (
     room,
 )
 
-# Fixed point of mean 0 and variance 1, Klambauer et al. (2017), equation (14), in float64.
+# With these a standard normal input has an output of mean 0 and variance 1.
 SELU_ALPHA = 1.6732632423543772848
 SELU_SCALE = 1.0507009873554804934
 # From here on log(1 + exp(z)) is z in float64, and exp(z) is finite in float32.
@@ -174,7 +174,7 @@ class SELU(Activation):
     References
     ----------
     G. Klambauer, T. Unterthiner, A. Mayr and S. Hochreiter (2017). Self-normalizing neural
-    networks. NeurIPS, arXiv:1706.02515v5, equations (2) and (14).
+    networks. NeurIPS, arXiv:1706.02515v5, equation (2).
 
     Examples
     --------
