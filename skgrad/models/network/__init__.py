@@ -1,4 +1,4 @@
-"""Networks: the parts of their layers."""
+"""Networks: parts that are formulas of the layers' arrays, and the network built from them."""
 
 from skgrad.models.network.activations import ACTIVATIONS, Activation, get_activation
 from skgrad.models.network.initializers import INITIALIZERS, Initializer, get_initializer
