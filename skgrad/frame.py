@@ -25,8 +25,10 @@ from skgrad.linalg import density, is_small
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
 from skgrad.penalties import Penalty
+from skgrad.residuals import Residuals
 from skgrad.row_space import RowSpace
 from skgrad.rows import Batch, RowSum
+from skgrad.second_moments import SecondMoments
 from skgrad.sweep import Sweep
 
 # At the optimum the loss's curvature is about this fraction of its bound: what the penalty's
@@ -63,7 +65,8 @@ class Frame:
         Coordinates; by default columns are centred and scaled to unit curvature.
     row_space : RowSpace, optional
         Where X came from, if it stands for a wider matrix; `to_user` then leads back to that.
-
+    moments : SecondMoments, optional
+        Second moments of X and y, for least squares; they give the standardisation, too.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Frame:
         total_weight: float | None = None,
         standardization: Standardization | None = None,
         row_space: RowSpace | None = None,
+        moments: SecondMoments | None = None,
     ) -> None:
         self.model, self.loss, self.penalty, self.row_space = model, loss, penalty, row_space
         self.n_samples, self.n_outputs = X.shape[0], model.n_outputs
@@ -95,10 +99,13 @@ class Frame:
         self._loss_curvature = typical_curvature(loss, y, weight, model.n_outputs)
         if standardization is None:
             ridge = penalty.strong_convexity if penalty.smooth else 0.0
-            standardization = standardize(
-                X, weight, centered=model.fit_intercept, ridge=ridge / self._loss_curvature
-            )
+            ridge /= self._loss_curvature
+            if moments is not None:
+                standardization = moments.standardization(ridge, X.dtype)
+            else:
+                standardization = standardize(X, weight, centered=model.fit_intercept, ridge=ridge)
         self.offers = offered(loss, penalty, X, y)
+        self._moments = moments
         self._move(standardization, y, weight)
 
     def _move(self, standardization: Standardization, y: Array, weight: FloatArray | None) -> None:
@@ -108,6 +115,9 @@ class Frame:
         A = StandardizedMatrix.build(self.X, standardization, intercept=self.model.fit_intercept)
         self._rows = RowSum.of(self.X, Batch(A, y, weight, self._share))
         self._sweep = Sweep.over(self.X, self._rows, self.model, standardization)
+        self._residuals = Residuals.of(
+            self.X, self._rows.data, self.model, self.loss, standardization
+        )
 
     # -- facts that solvers ask for ------------------------------------------------------------
 
@@ -125,6 +135,11 @@ class Frame:
     def constant_curvature(self) -> bool:
         """Whether the Hessian of the smooth part is constant."""
         return self.loss.quadratic
+
+    @property
+    def knows_hessian(self) -> bool:
+        """Whether `rough_expansion` has something to tell."""
+        return self._moments is not None
 
     @property
     def continuous_curvature(self) -> bool:
@@ -176,6 +191,12 @@ class Frame:
         strongest = float(np.max(self.penalty.output_convexity))
         return strongest * self.standardization.largest_gain() ** 2
 
+    def _variant(self) -> Self:
+        """Copy what is to get other rows, columns, coordinates or another loss."""
+        variant = copy(self)
+        variant._moments, variant._residuals = None, None
+        return variant
+
     # -- coordinates ------------------------------------------------------------------------------
 
     def start(self) -> FloatArray:
@@ -220,7 +241,7 @@ class Frame:
         return self._moved(decorrelate(data, self.standardization, ridge=ridge))
 
     def _moved(self, standardization: Standardization) -> Self:
-        data, moved = self._rows.data, copy(self)
+        data, moved = self._rows.data, self._variant()
         moved._move(standardization, data.y, data.weight)
         return moved
 

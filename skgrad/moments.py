@@ -74,7 +74,8 @@ def _compiled_moments(
     for found in map_in_order(sums, list(row_blocks(X, TASK_BYTES))):
         totals += found
     first, second = totals / total
-    return (shift + first, second - first**2) if centered else (shift, second)
+    # Of a constant column the difference is rounding, of either sign.
+    return (shift + first, np.maximum(second - first**2, 0.0)) if centered else (shift, second)
 
 
 def _weighted_sum(X: FloatArray, sample_weight: FloatArray | None, rows: slice) -> FloatArray:

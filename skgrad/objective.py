@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from copy import copy
 
 import numpy as np
 
@@ -79,6 +78,8 @@ class Objective(Frame):
         """
         if batch is None:
             self.passes += 1.0
+            if self._residuals is not None:
+                return self._residuals.value_and_gradient(w)
             value, gradient = self._sweep.pull(self._slopes, w)
             gradient = gradient.astype(self.dtype, copy=False)
         else:
@@ -112,6 +113,20 @@ class Objective(Frame):
         if self.penalty.smooth:
             blocks = self._penalty.add_curvature(w, blocks)
         return blocks
+
+    def rough_expansion(self, w: FloatArray) -> tuple[float, FloatArray, FloatArray] | None:
+        """Compute value, gradient and `hessian` from the second moments; None if those are unknown.
+
+        The value is exact, the gradient too unless all coefficients are zero, the Hessian is good
+        to seven digits.
+        """
+        if self._moments is None:
+            return None
+        expansion = self._moments.expand(self._rows.data, self.model.rows(w), self.standardization)
+        hessian = self._penalty.add_curvature(w, expansion.hessian)
+        if expansion.gradient is None:
+            return *self.value_and_gradient(w), hessian
+        return expansion.value, expansion.gradient.ravel(), hessian
 
     def hessian_diagonal(self, w: FloatArray) -> FloatArray:
         """Compute the diagonal of the smooth part's Hessian; for losses with separate outputs."""
@@ -202,7 +217,7 @@ class Objective(Frame):
         """
         X, batch = important_rows(self.X, self._rows.data, n_samples)
         A = StandardizedMatrix.build(X, self.standardization, intercept=self.model.fit_intercept)
-        part = copy(self)
+        part = self._variant()
         part.X, part.n_samples, part._rows = X, X.shape[0], RowSum.of(X, batch._replace(A=A))
         part._sweep = Sweep.over(X, part._rows, self.model, self.standardization)
         return part
@@ -225,7 +240,7 @@ class Objective(Frame):
 
     def restrict(self, columns: IntArray) -> tuple[Objective, IntArray]:
         """Fix all coefficients but some columns' at zero; also tell where those parameters are."""
-        restricted = copy(self)
+        restricted = self._variant()
         restricted.model = self.model.select(columns)
         restricted.n_params = restricted.model.n_params
         restricted.standardization = scaling = self.standardization.select(columns)
@@ -237,7 +252,7 @@ class Objective(Frame):
     def smoothed(self, width: float, multipliers: FloatArray) -> Objective:
         """Replace the loss by its Moreau envelope at shifted predictions (augmented Lagrangian)."""
         envelope = MoreauEnvelope(self.loss, width)
-        smoothed = copy(self)
+        smoothed = self._variant()
         smoothed.loss, smoothed._loss_curvature = envelope, envelope.max_curvature
         targets = envelope.shifted_target(self._rows.data.y, width * multipliers)
         smoothed.offers = offered(envelope, self.penalty, self.X, targets)

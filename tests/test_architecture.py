@@ -35,6 +35,8 @@ FLOORS = {
     "row_space": 1.25,
     "hinges": 1.5,
     "sampling": 1.5,
+    "second_moments": 1.5,
+    "residuals": 1.5,
     "low_rank": 1.5,
     "sweep": 1.5,
     "linearisation": 1.75,

@@ -100,6 +100,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             given = problem
             if isinstance(self.solver, str) and self.solver == "auto":
                 problem = problem.compressed(fit_intercept=self.fit_intercept)
+                problem = problem.multiplied(fit_intercept=self.fit_intercept)
             objective = self._objective(problem)
             solver = self._resolve_solver(objective)
             objective = solver.in_coordinates(objective)

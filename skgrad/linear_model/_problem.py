@@ -18,6 +18,7 @@ from skgrad.models import LinearModel, Standardization
 from skgrad.objective import Objective
 from skgrad.penalties import L1, L2, ElasticNet, NonNegative, NoPenalty, Penalty
 from skgrad.row_space import RowSpace
+from skgrad.second_moments import SecondMoments
 from skgrad.solvers import Result
 from skgrad.solvers._base import Callback
 
@@ -37,6 +38,7 @@ class Problem:
     None for the plain sum of the weights. ``estimate`` minimises over more than the coefficients,
     such as a scale, in place of one run of the solver. ``separation`` is what to watch for where
     the optimum may be at infinity. ``row_space`` leads from a compressed X to the user's.
+    ``moments`` are those of X and y.
     """
 
     loss: Loss
@@ -49,6 +51,7 @@ class Problem:
     estimate: Estimate | None = None
     separation: Separation | None = None
     row_space: RowSpace | None = None
+    moments: SecondMoments | None = None
 
     def rows(self, rows: Array) -> Problem:
         """Restrict to some rows."""
@@ -70,6 +73,16 @@ class Problem:
             row_space = RowSpace(self.X, centered=fit_intercept, ridge=ridge)
         return replace(self, X=row_space.rows, row_space=row_space)
 
+    def multiplied(self, *, fit_intercept: bool) -> Problem:
+        """Compute the second moments of large data, where they determine the answer."""
+        if not self.loss.quadratic or self.penalty.l1_strength != 0.0 or not self.penalty.smooth:
+            return self
+        moments = SecondMoments.of(
+            self.X, self.y, self.sample_weight,
+            centered=fit_intercept, ridge=self.penalty.strong_convexity,
+        )  # fmt: skip
+        return replace(self, moments=moments)
+
     def objective(
         self, *, fit_intercept: bool, standardization: Standardization | None = None
     ) -> Objective:
@@ -78,7 +91,7 @@ class Problem:
         return Objective(
             model, self.loss, self.penalty, self.X, self.y, self.sample_weight,
             total_weight=self.total_weight, standardization=standardization,
-            row_space=self.row_space,
+            row_space=self.row_space, moments=self.moments,
         )  # fmt: skip
 
     def stop_rules(self) -> list[Callback]:

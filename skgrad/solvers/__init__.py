@@ -139,7 +139,8 @@ def get_solver(solver: str | Solver) -> Solver:
 def choose_solver(objective: Objective) -> Solver:
     """Pick a solver for an objective: the rule behind ``solver="auto"``.
 
-    Smooth objectives go to `Newton` while the data and the blocks of the Hessian are small, to
+    Smooth objectives go to `Newton` while the data and the blocks of the Hessian are small, or if
+    its moments are known already (least squares on large arrays), to
     `SubsampledNewton` if the data are large, else to `NewtonCG` (multinomial loss) or `LBFGS`; with
     penalties that have kinks, to `ProximalNewton`, or to `ProximalGradient` where many outputs are
     coupled. Losses with kinks go to `InteriorPoint` while the blocks are small, else to

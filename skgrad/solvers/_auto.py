@@ -65,6 +65,8 @@ def choose_for_smooth_loss(objective: Objective) -> Solver:
     """Pick a method of Newton's family where it pays, else one that needs gradients only."""
     if Capability.SMOOTH_PENALTY not in objective.offers:
         return ProximalGradient() if is_crowded(objective) else ProximalNewton()
+    if objective.knows_hessian:
+        return Newton()
     if sample_pays(objective):
         return SubsampledNewton()
     if newton_pays(objective):

@@ -71,9 +71,19 @@ class Newton(Solver):
         self.learning_rate = learning_rate
 
     def init(self, objective: Objective, w: FloatArray, run: Run) -> NewtonState:
-        """Evaluate the start."""
-        value, gradient = objective.value_and_gradient(w)
-        return NewtonState(value, norm(gradient), gradient=gradient)
+        """Evaluate the start, unless it is known together with the Hessian.
+
+        Newton's steps with a constant Hessian known to seven digits are iterative refinement.
+        """
+        expansion = objective.rough_expansion(w)
+        if expansion is None:
+            value, gradient = objective.value_and_gradient(w)
+            return NewtonState(value, norm(gradient), gradient=gradient)
+        value, gradient, hessian = expansion
+        factors, singular = factorise(hessian)
+        return NewtonState(
+            value, norm(gradient), singular=singular, gradient=gradient, factors=factors
+        )
 
     def step(
         self, objective: Objective, w: FloatArray, state: NewtonState, run: Run
