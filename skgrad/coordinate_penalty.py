@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from skgrad._typing import FloatArray
+from skgrad._typing import FloatArray, IntArray
 from skgrad.models import LinearModel, Standardization
 from skgrad.penalties import Penalty
+
+# Steps along lines to a penalty and its slopes.
+Along: TypeAlias = Callable[[list[float]], tuple[float, list[float]]]
 
 
 class Terms(NamedTuple):
@@ -76,6 +80,37 @@ class CoordinatePenalty:
         self.model.coef(gradient)[...] += pulled
         return self.penalty.value(coef)
 
+    def along(self, w: FloatArray, directions: FloatArray, outputs: Any, *, joint: bool) -> Along:
+        """Restrict a smooth penalty to lines: in some outputs, with a step for each or one for all.
+
+        The function that is returned computes the value, of all outputs, and slopes for the steps.
+        """
+        if self.ridge is None:
+            return self._general_along(w, directions, outputs, joint=joint)
+        here, curved = self.value(w), self.model.rows(self.ridge)[outputs] * directions
+        firsts = np.vecdot(curved, self.model.rows(w)[outputs]).tolist()
+        seconds = np.vecdot(curved, directions).tolist()
+        lines = [(sum(firsts), sum(seconds))] if joint else list(zip(firsts, seconds, strict=True))
+
+        def at(steps: list[float]) -> tuple[float, list[float]]:
+            slopes = [a + t * b for t, (a, b) in zip(steps, lines, strict=True)]
+            moves = (t * (a + s) for t, s, (a, _) in zip(steps, slopes, lines, strict=True))
+            return here + 0.5 * sum(moves), slopes
+
+        return at
+
+    def _general_along(
+        self, w: FloatArray, directions: FloatArray, outputs: Any, *, joint: bool
+    ) -> Along:
+        def at(steps: list[float]) -> tuple[float, list[float]]:
+            moved, gradient = w.copy(), np.zeros_like(w)
+            self.model.rows(moved)[outputs] += np.array(steps, w.dtype)[:, None] * directions
+            value = self.add_to(moved, gradient)
+            slopes = np.vecdot(self.model.rows(gradient)[outputs], directions).tolist()
+            return value, [sum(slopes)] if joint else slopes
+
+        return at
+
     def add_product(self, w: FloatArray, v: FloatArray, product: FloatArray) -> None:
         """Add the Hessian of a smooth penalty times v in place."""
         if self.ridge is not None:
@@ -84,8 +119,12 @@ class CoordinatePenalty:
         curved = self.penalty.curvature(self.coef(w)) * self.coef(v)
         self.model.coef(product)[...] += self.standardization.pull(curved)
 
-    def add_curvature(self, w: FloatArray, blocks: FloatArray) -> FloatArray:
+    def add_curvature(
+        self, w: FloatArray, blocks: FloatArray, outputs: IntArray | None = None
+    ) -> FloatArray:
         """Add the Hessian of a smooth penalty to diagonal blocks, in place; return them.
+
+        They belong to some of the outputs, or to all.
 
         A block that all outputs share takes the curvature of the first if they are all alike, and
         is repeated otherwise.
@@ -93,20 +132,23 @@ class CoordinatePenalty:
         n_blocks, size = blocks.shape[:2]
         if self.ridge is not None:
             diagonals = blocks.reshape(n_blocks, -1)[:, :: size + 1]
-            diagonals += self.ridge.reshape(-1, size)[:n_blocks]
+            diagonals += self.ridge.reshape(-1, size)[:n_blocks]  # alike for all outputs
             return blocks
         curvature = self.penalty.curvature(self.coef(w))
         p, m = self.model.n_features, self.model.row_length
+        n_outputs = self.model.n_outputs if outputs is None else len(outputs)
+        if outputs is not None and isinstance(curvature, np.ndarray):
+            curvature = curvature[outputs]
         if isinstance(curvature, np.ndarray) and n_blocks == 1:
-            blocks = np.repeat(blocks, self.model.n_outputs * m // size, axis=0)
+            blocks = np.repeat(blocks, n_outputs * m // size, axis=0)
         if self.standardization.rotation is None:
-            diagonal = np.zeros((self.model.n_outputs, m), dtype=blocks.dtype)
+            diagonal = np.zeros((n_outputs, m), dtype=blocks.dtype)
             scale = self.standardization.scale
             diagonal[:, :p] = curvature * scale * scale
             target = np.einsum("bii->bi", blocks)
             target += diagonal.reshape(-1, size)[: len(blocks)]
             return blocks
-        for k, row in enumerate(np.broadcast_to(curvature, (self.model.n_outputs, p))):
+        for k, row in enumerate(np.broadcast_to(curvature, (n_outputs, p))):
             b, start = divmod(k * m, size)
             if b < len(blocks):
                 inner = blocks[b, start : start + p, start : start + p]

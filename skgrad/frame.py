@@ -34,6 +34,8 @@ from skgrad.sweep import Sweep
 # At the optimum the loss's curvature is about this fraction of its bound: what the penalty's
 # curvature is compared with.
 CURVATURE_AT_OPTIMUM = 0.05
+# Multiplications that take some 5 microseconds.
+CHEAP_PRODUCT = 1 << 16
 # The rows of a sample are a copy: at most this share of large data.
 LARGEST_SHARE = 1 / 15
 
@@ -170,6 +172,11 @@ class Frame:
     def coordinate_curvature(self) -> float:
         """Typical curvature along a coordinate: all standardised columns have the loss's."""
         return self._loss_curvature
+
+    @property
+    def cheap_products(self) -> bool:
+        """Whether products with the data cost less than the interpreter's overhead."""
+        return self.n_samples * self.n_params <= CHEAP_PRODUCT
 
     def smoothness(self) -> Smoothness:
         """Bound the curvature of the whole objective and of single rows, for automatic steps."""

@@ -19,11 +19,13 @@ INTERCEPT_MARGIN = 5.0
 LARGEST_SHRINKAGE = 0.01
 
 
-def gradient_gap(
+def gradient_gaps(
     model: LinearModel, loss: Loss, penalty: Penalty, scaling: Standardization,
     w: FloatArray, gradient: FloatArray, curvature: float,
-) -> float:  # fmt: skip
+) -> FloatArray:  # fmt: skip
     r"""Bound F(w) - min F by :math:`|\partial F|^2 / (2 \mu)` for a strongly convex penalty.
+
+    A bound for each output, whose sum counts.
 
     For smooth losses with an L2 penalty this is the duality gap, up to the intercept. Its share is
     Newton's decrement with a fraction of ``curvature``, the loss's largest; where the curvature
@@ -31,17 +33,18 @@ def gradient_gap(
     """
     mu = penalty.strong_convexity
     if mu == 0.0 or not loss.smooth:
-        return math.nan
-    slope = scaling.push(model.coef(gradient))
+        return np.full(model.n_outputs, math.nan)
+    rows, p = model.rows(gradient), model.n_features
+    slope = scaling.push(rows[:, :p])
     if not penalty.smooth:
         slope = penalty.minimum_norm_subgradient(scaling.coef_to_user(model.coef(w)), slope)
-    gap = float(np.vdot(slope, slope)) / (2 * mu)
+    gaps: FloatArray = np.vecdot(slope, slope) / (2 * mu)
     if not model.fit_intercept:
-        return gap
-    free = model.intercept(gradient)
+        return gaps
+    free = rows[:, p]
     if loss.continuous_curvature:
-        return gap + INTERCEPT_MARGIN * float(free @ free) / curvature
-    return gap + float(np.abs(free * model.intercept(w)).sum())
+        return gaps + INTERCEPT_MARGIN * free**2 / curvature
+    return gaps + np.abs(free * model.rows(w)[:, p])
 
 
 def duality_gap(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -14,9 +15,18 @@ from skgrad.certificates import certified_gap
 from skgrad.columns import Columns
 from skgrad.coordinate_penalty import CoordinatePenalty
 from skgrad.duals import DualForm, DualPoint, pack_primal
+from skgrad.expansions import (
+    Expansion,
+    PredictedExpansion,
+    SmallData,
+    SweptExpansion,
+    loss_hessian,
+)
 from skgrad.frame import Frame
 from skgrad.hinges import HingeForm
+from skgrad.linalg import is_small
 from skgrad.linearisation import Linearisation
+from skgrad.lines import Point, Predictions
 from skgrad.losses import MoreauEnvelope
 from skgrad.models import StandardizedMatrix
 from skgrad.row_epochs import Plan, Walk, compiled_epoch
@@ -106,12 +116,48 @@ class Objective(Frame):
         """Compute a generalised derivative of `prox` where it returned `moved`."""
         return self._penalty.prox_slope(moved, step_size)
 
+    def point(self, w: FloatArray) -> Point:
+        """Evaluate the smooth part of F, for `expand` to go on from there."""
+        if not self.cheap_products:
+            if not is_small(self.X):
+                return Point(w, *self.value_and_gradient(w))
+            self.passes += 1.0
+            return self._small.point(w)
+        self.passes += 1.0
+        rows = self._rows.data
+        raw = self.model.forward(w, rows.A)
+        value, slopes = self._slopes(rows, raw)
+        gradient = pull_back(self.model, rows, slopes).astype(self.dtype, copy=False)
+        return Point(w, value + self.add_penalty(w, gradient), gradient, Predictions(raw))
+
+    def expand(self, point: Point, outputs: IntArray | None = None) -> Expansion:
+        """Expand the smooth part around a point, in the parameters of some outputs or of all."""
+        if self.cheap_products or point.predictions is None:
+            return SweptExpansion(self.point, self._hessian_at, self.model, point, outputs)
+        self.passes += 1.5  # for the Hessian, for a line, and to come back from it
+        return PredictedExpansion(self._small, point, outputs)
+
+    @property
+    def _small(self) -> SmallData:
+        rows = self._rows.data
+        scale, A = rows.share if rows.weight is None else 1.0, rows.A.explicit().A
+        return SmallData(A, scale, rows, self.model, self.loss, self._penalty)
+
     def hessian(self, w: FloatArray) -> FloatArray:
         """Compute the diagonal blocks of the smooth part's Hessian, (n_blocks, size, size)."""
-        self.passes += 1.0
-        blocks: FloatArray = self._rows.reduce(self._hessian, w)
+        return self._hessian_at(Point(w, math.nan, w), None)
+
+    def _hessian_at(self, point: Point, outputs: IntArray | None) -> FloatArray:
+        known = point.predictions
+        if known is None:
+            self.passes += 1.0
+            blocks: FloatArray = self._rows.reduce(self._hessian, point.w, outputs)
+        else:
+            self.passes += 0.5
+            rows = self._rows.data
+            blocks = loss_hessian(self.model, self.loss, rows, lambda: known.raw, outputs)
         if self.penalty.smooth:
-            blocks = self._penalty.add_curvature(w, blocks)
+            blocks = self._penalty.add_curvature(point.w, blocks, outputs)
         return blocks
 
     def rough_expansion(self, w: FloatArray) -> tuple[float, FloatArray, FloatArray] | None:
@@ -153,7 +199,11 @@ class Objective(Frame):
 
     def gradient_gap(self, w: FloatArray, gradient: FloatArray) -> float:
         """Bound F(w) - min F from the gradient of the smooth part; see `skgrad.gaps`."""
-        return gaps.gradient_gap(
+        return float(self.gradient_gaps(w, gradient).sum())
+
+    def gradient_gaps(self, w: FloatArray, gradient: FloatArray) -> FloatArray:
+        """Compute the shares of the outputs in `gradient_gap`."""
+        return gaps.gradient_gaps(
             self.model, self.loss, self.penalty, self.standardization, w, gradient,
             self._loss_curvature,
         )  # fmt: skip
@@ -295,11 +345,10 @@ class Objective(Frame):
         value, slopes = self._slopes(block, self.model.forward(w, block.A))
         return value, pull_back(self.model, block, slopes)
 
-    def _hessian(self, block: Batch, w: FloatArray) -> FloatArray:
-        if self.loss.quadratic and block.weight is None:
-            return self.model.hessian(block.A, None) * block.share
-        curvature = self.loss.curvature(block.y, self.model.forward(w, block.A))
-        return self.model.hessian(block.A, block.weigh(curvature))
+    def _hessian(self, block: Batch, w: FloatArray, outputs: IntArray | None) -> FloatArray:
+        return loss_hessian(
+            self.model, self.loss, block, lambda: self.model.forward(w, block.A), outputs
+        )
 
     def _hessian_diagonal(self, block: Batch, w: FloatArray) -> FloatArray:
         curvature = self.loss.curvature(block.y, self.model.forward(w, block.A))

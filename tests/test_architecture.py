@@ -40,6 +40,8 @@ FLOORS = {
     "low_rank": 1.5,
     "sweep": 1.5,
     "linearisation": 1.75,
+    "lines": 1.5,
+    "expansions": 1.75,
     "duals": 1.5,
     "coordinate_penalty": 1.5,
     "coordinates": 1.5,
