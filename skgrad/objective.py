@@ -108,7 +108,11 @@ class Objective(Frame):
     def hessian(self, w: FloatArray) -> FloatArray:
         """Compute the diagonal blocks of the smooth part's Hessian, (n_blocks, size, size)."""
         self.passes += 1.0
-        blocks: FloatArray = self._rows.reduce(self._hessian, w)
+        blocks: FloatArray
+        if self.loss.quadratic and self._rows.data.A.threaded_gram:
+            blocks = self._hessian(self._rows.data, w)
+        else:
+            blocks = self._rows.reduce(self._hessian, w)
         if self.penalty.smooth:
             blocks = self._penalty.add_curvature(w, blocks)
         return blocks
@@ -144,13 +148,16 @@ class Objective(Frame):
         )  # fmt: skip
 
     def gradient_gap_is_proof(self, gradient: FloatArray) -> bool:
-        """Tell whether `gradient_gap` is an upper bound without ifs.
+        """Tell whether `gradient_gap` is an upper bound without ifs."""
+        convex = self.penalty.strong_convexity > 0.0
+        return self.loss.smooth and convex and self.is_dual_feasible(gradient)
 
-        So it is without an intercept, and where the slope in the intercept is rounding: the loss's
-        derivatives are then feasible dual variables.
+    def is_dual_feasible(self, gradient: FloatArray) -> bool:
+        """Tell whether the loss's derivatives, where its gradient is this, are feasible duals.
+
+        So they are, but for a factor, without an intercept, and where the slope in the intercept
+        is rounding.
         """
-        if not self.loss.smooth or not self.penalty.strong_convexity > 0.0:
-            return False
         if not self.model.fit_intercept:
             return True
         slope = self.model.rows(gradient)[:, self.model.n_features]
@@ -282,7 +289,11 @@ class Objective(Frame):
 
     def _hessian(self, block: Batch, w: FloatArray) -> FloatArray:
         if self.loss.quadratic and block.weight is None:
-            return self.model.hessian(block.A, None) * block.share
+            hessian = self.model.hessian(block.A, None)
+            hessian *= block.share
+            return hessian
+        if self.loss.quadratic:
+            return self.model.hessian(block.A, block.weigh(np.ones_like(block.y)))
         curvature = self.loss.curvature(block.y, self.model.forward(w, block.A))
         return self.model.hessian(block.A, block.weigh(curvature))
 
