@@ -120,7 +120,8 @@ def map_in_order(function: Callable[[Item], Outcome], items: Sequence[Item]) -> 
     """Apply a function to items, in threads, and yield the outcomes in the items' order.
 
     The function has to release the interpreter's lock to gain anything: products, ufuncs and
-    compiled loops do. Its floating-point error state is the caller's.
+    compiled loops do. Its floating-point error state is the caller's. It may call this as well,
+    which then makes do with the thread that it is in.
     """
     threads = min(n_threads(), len(items))
     if threads < 2:
@@ -134,7 +135,10 @@ def _in_threads(
     executor = _pool.executor()
 
     def submit(item: Item) -> Any:
-        return executor.submit(copy_context().run, function, item)
+        context = copy_context()
+        # Tasks of a task would wait for the very thread that waits for them.
+        context.run(_allowed.set, 1)
+        return executor.submit(context.run, function, item)
 
     # As many tasks as threads are under way: no more memory for results, no more threads in use.
     waiting = [submit(item) for item in items[:threads]]

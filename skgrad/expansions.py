@@ -133,8 +133,11 @@ def loss_hessian(
     Raw predictions are asked for unless the curvature is constant.
     """
     if loss.quadratic and block.weight is None:
-        return model.hessian(block.A, None) * block.share
-    curvature = block.weigh(loss.curvature(block.y, predict()))
+        hessian = model.hessian(block.A, None)
+        hessian *= block.share
+        return hessian
+    each = np.ones_like(block.y) if loss.quadratic else loss.curvature(block.y, predict())
+    curvature = block.weigh(each)
     return model.hessian(block.A, curvature if outputs is None else curvature[:, outputs])
 
 

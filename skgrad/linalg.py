@@ -7,12 +7,14 @@ that a product with X and the product with its transpose that follows read memor
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 from scipy.sparse import csr_array, csr_matrix
 
+from skgrad._threads import map_in_order
 from skgrad._typing import FloatArray, IntArray, Matrix
 
 # A block of this many bytes stays in a core's second-level cache (1-2 MB on current processors).
@@ -29,6 +31,10 @@ SPARSE_GRAM_DENSITY = 0.02
 # slowly), are not worth importing a compiler for.
 COMPILED_SIZE = 1_000_000
 COMPILED_ENTRIES = 100_000
+# Sums over sparse rows are shared out to threads where a part has this many entries for each number
+# that is summed: making and adding up a number costs about as much as one or two of them.
+ENTRIES_PER_TOTAL = 4
+MOST_PARTS = 8
 # With fewer columns a general product beats the symmetric one (2000 x 20: 36 against 64
 # microseconds), whose blocks are then mostly diagonal.
 SYRK_COLUMNS = 50
@@ -84,6 +90,16 @@ def cut_rows(n_samples: int, n_bytes: int, size: int | None = None) -> Iterator[
     n_rows = max(1, n_samples * (size or BLOCK_BYTES) // max(n_bytes, 1))
     for start in range(0, n_samples, n_rows):
         yield slice(start, min(start + n_rows, n_samples))
+
+
+def row_parts(X: csr_array | csr_matrix, n_totals: int) -> list[slice]:
+    """Cut the rows of a CSR matrix into tasks for threads, each with this many sums of its own."""
+    least, n_samples = max(COMPILED_ENTRIES, ENTRIES_PER_TOTAL * n_totals), X.shape[0]
+    n_parts = MOST_PARTS
+    while n_parts > 1 and X.nnz < n_parts * least:
+        n_parts //= 2  # an odd number would leave one of two threads with nothing to do
+    ends = [n_samples * k // n_parts for k in range(n_parts + 1)]
+    return [slice(start, stop) for start, stop in pairwise(ends)]
 
 
 def take_rows(X: Matrix, rows: slice | IntArray) -> Matrix:
@@ -233,26 +249,43 @@ def selected_gram(
 ) -> tuple[FloatArray, FloatArray]:
     """Compute `gram` of some columns, and their sums sum_i weights_i (x_i - center).
 
-    Without a copy of the columns of a CSR matrix, where that is worth a compiled loop.
+    Without a copy of the columns of a CSR matrix, and in threads, where that is worth a compiled
+    loop.
     """
     ones = np.ones(X.shape[0], dtype=X.dtype) if weights is None else weights
     if isinstance(X, np.ndarray) or not worth_compiling(X):
         X = take_columns(X, columns)
         return gram(X, weights, center), rmatmul(X, ones[:, None])[0] - ones.sum() * center
-    from skgrad._kernels.columns import add_selected_gram
+    position, n_columns = _positions(X, columns), len(columns)
 
-    position = _positions(X, columns)
-    longest = int(np.diff(X.indptr).max(initial=0)) + 1
-    row_columns, row_values = np.empty(longest, position.dtype), np.empty(longest, X.dtype)
-    sums, half = np.zeros(len(columns)), np.zeros((len(columns), len(columns)))
-    add_selected_gram(
-        X.data, X.indices, X.indptr, ones, position, row_columns, row_values, sums, half
-    )
+    def part(rows: slice) -> tuple[FloatArray, FloatArray]:
+        return _half_gram(take_rows(X, rows), ones[rows], position, n_columns)
+
+    halves = iter(map_in_order(part, row_parts(X, n_columns**2)))
+    half, sums = next(halves)
+    for other_half, other_sums in halves:
+        half += other_half
+        sums += other_sums
     product = half + half.T
     if center.any():
         cross = np.outer(center, sums)
         product += ones.sum() * np.outer(center, center) - cross - cross.T
     return product, sums - ones.sum() * center
+
+
+def _half_gram(
+    X: csr_array | csr_matrix, weights: FloatArray, position: IntArray, n_columns: int
+) -> tuple[FloatArray, FloatArray]:
+    """Compute what makes a Gram matrix together with its transpose, and the sums of the columns."""
+    from skgrad._kernels.columns import add_selected_gram
+
+    longest = int(np.diff(X.indptr).max(initial=0)) + 1
+    row_columns, row_values = np.empty(longest, position.dtype), np.empty(longest, X.dtype)
+    sums, half = np.zeros(n_columns), np.zeros((n_columns, n_columns))
+    add_selected_gram(
+        X.data, X.indices, X.indptr, weights, position, row_columns, row_values, sums, half
+    )
+    return half, sums
 
 
 class SparseColumns(NamedTuple):

@@ -148,14 +148,18 @@ class Objective(Frame):
         return self._hessian_at(Point(w, math.nan, w), None)
 
     def _hessian_at(self, point: Point, outputs: IntArray | None) -> FloatArray:
-        known = point.predictions
-        if known is None:
-            self.passes += 1.0
-            blocks: FloatArray = self._rows.reduce(self._hessian, point.w, outputs)
-        else:
+        known, rows = point.predictions, self._rows.data
+        if known is not None:
             self.passes += 0.5
-            rows = self._rows.data
             blocks = loss_hessian(self.model, self.loss, rows, lambda: known.raw, outputs)
+        else:
+            self.passes += 1.0
+            # Such a Gram matrix is computed by threads of its own.
+            at_once = self.loss.quadratic and rows.A.threaded_gram
+            if at_once:
+                blocks = self._hessian(rows, point.w, outputs)
+            else:
+                blocks = self._rows.reduce(self._hessian, point.w, outputs)
         if self.penalty.smooth:
             blocks = self._penalty.add_curvature(point.w, blocks, outputs)
         return blocks
@@ -209,13 +213,16 @@ class Objective(Frame):
         )  # fmt: skip
 
     def gradient_gap_is_proof(self, gradient: FloatArray) -> bool:
-        """Tell whether `gradient_gap` is an upper bound without ifs.
+        """Tell whether `gradient_gap` is an upper bound without ifs."""
+        convex = self.penalty.strong_convexity > 0.0
+        return self.loss.smooth and convex and self.is_dual_feasible(gradient)
 
-        So it is without an intercept, and where the slope in the intercept is rounding: the loss's
-        derivatives are then feasible dual variables.
+    def is_dual_feasible(self, gradient: FloatArray) -> bool:
+        """Tell whether the loss's derivatives, where its gradient is this, are feasible duals.
+
+        So they are, but for a factor, without an intercept, and where the slope in the intercept
+        is rounding.
         """
-        if not self.loss.smooth or not self.penalty.strong_convexity > 0.0:
-            return False
         if not self.model.fit_intercept:
             return True
         slope = self.model.rows(gradient)[:, self.model.n_features]

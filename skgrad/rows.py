@@ -66,12 +66,16 @@ class RowSum:
         All rows.
     slices : list of slice
         The blocks.
+    blocks : list of Batch, optional
+        The rows of each slice, if they are cut already.
     """
 
-    def __init__(self, data: Batch, slices: list[slice]) -> None:
+    def __init__(self, data: Batch, slices: list[slice], blocks: list[Batch] | None = None) -> None:
         self.data, self.slices = data, slices
         self.n_samples = data.A.n_samples
-        self.blocks = [data] if len(slices) == 1 else [data.take(rows) for rows in slices]
+        if len(slices) == 1:
+            blocks = [data]
+        self.blocks = [data.take(rows) for rows in slices] if blocks is None else blocks
         self._groups: list[list[Batch]] = []
         if len(slices) >= THREADED_BLOCKS:
             ends = [len(slices) * k // GROUPS for k in range(GROUPS + 1)]

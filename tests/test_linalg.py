@@ -208,6 +208,15 @@ def test_selected_gram(layout, centered, way, rng):
     np.testing.assert_allclose(sums, Z.sum(axis=0), **tolerance)
 
 
+@pytest.mark.parametrize("n_totals", [1, 30, 10**6])
+def test_parts_hold_each_row_once(n_totals, way, rng):
+    X = sparse.random_array((57, 11), density=0.5, format="csr", rng=rng)
+    parts = linalg.row_parts(X, n_totals)
+    np.testing.assert_array_equal(np.hstack([np.arange(57)[rows] for rows in parts]), np.arange(57))
+    expected = {1: 8, 30: 2, 10**6: 1}[n_totals]  # 314 entries, 4 for each total
+    assert len(parts) == (expected if way == "compiled" else 1)
+
+
 def test_sparse_columns_are_scipys(rng):
     X = sparse.random_array((40, 30), density=0.2, format="csr", rng=rng)
     chosen = np.array([1, 2, 17, 29])

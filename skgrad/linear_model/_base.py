@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import BaseEstimator, _fit_context, is_classifier
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
@@ -328,21 +329,22 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
 
 
 def _is_plain(X: Any, y: Any, *, summed_later: bool) -> bool:
-    """Tell whether X and y are arrays that scikit-learn's validation returns as they are.
+    """Tell whether X and y are data that scikit-learn's validation returns as they are.
 
     NaN and infinity in large data come to light in the moments of the columns, without a pass of
     their own, if those are computed of all rows.
     """
-    if type(X) is not np.ndarray or type(y) is not np.ndarray:
+    if type(X) not in (np.ndarray, csr_array, csr_matrix) or type(y) is not np.ndarray:
         return False
     floats = X.dtype in (np.float64, np.float32) and y.dtype.kind in "fiub"
-    shapes = X.ndim == 2 and y.ndim == 1 and len(X) == len(y) and X.size > 0
+    shapes = X.ndim == 2 and y.ndim == 1 and X.shape[0] == len(y) and min(X.shape) > 0
     if not (floats and shapes):
         return False
     # Finite sums have finite terms; sums that overflow are left to the slower test.
+    entries = X if isinstance(X, np.ndarray) else X.data
     with np.errstate(over="ignore", invalid="ignore"):
-        finite = (summed_later and X.size >= COMPILED_SIZE) or bool(np.isfinite(X.sum()))
-        return finite and bool(np.isfinite(y.sum()))
+        finite = (summed_later and entries.size >= COMPILED_SIZE) or np.isfinite(entries.sum())
+        return bool(finite and np.isfinite(y.sum()))
 
 
 @contextmanager

@@ -34,6 +34,8 @@ class StandardizedMatrix(ABC):
 
     n_samples: int
     dtype: np.dtype[Any]
+    # Whether `gram` is best computed of all rows at once, as it shares them out to threads.
+    threaded_gram = False
 
     @staticmethod
     def build(
@@ -222,11 +224,15 @@ class Implicit(StandardizedMatrix):
     def selected_gram(self, columns: IntArray, weights: FloatArray | None) -> FloatArray:
         part, m = self.standardization.select(columns), len(columns)
         inner, sums = selected_gram(self.X, columns, weights, part.center)
-        block = np.empty((m + self.intercept,) * 2, dtype=self.X.dtype)
-        block[:m, :m] = part.pull(part.pull(inner).T)
-        if self.intercept:
-            block[m, :m] = block[:m, m] = part.pull(sums)
-            block[m, m] = self.n_samples if weights is None else weights.sum()
+        # In place: copies of a large matrix would take as long as the products.
+        inner *= part.scale[:, None]
+        inner *= part.scale
+        if not self.intercept:
+            return inner.astype(self.X.dtype, copy=False)
+        block = np.empty((m + 1, m + 1), dtype=self.X.dtype)
+        block[:m, :m] = inner
+        block[m, :m] = block[:m, m] = part.pull(sums)
+        block[m, m] = self.n_samples if weights is None else weights.sum()
         return block
 
     def select(self, columns: IntArray) -> Implicit:

@@ -137,12 +137,14 @@ class ProximalNewton(Solver):
         outside = np.count_nonzero(mapping) > np.count_nonzero(mapping[part.places])
         total = value + objective.nonsmooth_value(moved)
         gap = objective.columns.dual_bound(moved, value, gradient)
+        proven = gap <= run.tol * abs(total) and objective.is_dual_feasible(gradient)
+        bound = gap if proven else math.nan
         estimate = model.gap_after(target, residual, state.value - total, settled=not outside)
         near = estimate <= run.tol * abs(total)
         if math.isnan(gap) or (near and state.n_near >= PATIENCE):
             gap = least_gap(gap, estimate)
         return moved, ProximalNewtonState(
-            total, residual, step, gap, gradient=gradient, raw=model.raw_after(step),
+            total, residual, step, gap, gradient=gradient, raw=model.raw_after(step), bound=bound,
             part=None if part.columns is None else part, n_near=state.n_near + near,
             hessian=model.hessian if objective.constant_curvature else None,
         )  # fmt: skip
