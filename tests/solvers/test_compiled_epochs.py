@@ -283,6 +283,17 @@ def test_sparse_rows_stay_sparse_for_plain_updates(rng):
         assert not solver.in_coordinates(objective).standardization.is_uniform
 
 
+def test_batches_of_weighted_sparse_rows_find_their_rate(rng, monkeypatch):
+    monkeypatch.setattr("skgrad.coordinates.SPECTRUM_ROWS", 50)
+    data = make_data(Logistic(), Variant("csr", weights="rows"), n_samples=400)
+    data.X, data.model = wide(rng), type(data.model)(5000, 1, True)
+    objective = data.objective(Logistic(), L2(0.01))
+    moved = SGD(batch_size=8).in_coordinates(objective)
+    start = objective.start()
+    result = SGD(batch_size=8).run(moved, start, max_iter=3, tol=0.0)
+    assert result.value < objective.value(start)
+
+
 def test_unlike_columns_keep_a_scale_each(rng, monkeypatch):
     monkeypatch.setattr("skgrad.moments.COMMON", 1)
     objective = wide_objective(rng, sizes=np.logspace(-2, 2, 5000))
