@@ -118,10 +118,15 @@ def decorrelate(data: Batch, scaling: Standardization, *, ridge: float) -> Stand
     return Standardization(scaling.center, scaling.scale, rotation)
 
 
+def some_rows(data: Batch) -> Batch:
+    """Copy rows from all over the data, some thousand of them."""
+    step = data.A.n_samples // SPECTRUM_ROWS
+    return data.take(np.arange(0, data.A.n_samples, step)) if step > 1 else data
+
+
 def largest_eigenvalue(data: Batch, row_length: int) -> float:
     """Estimate the largest eigenvalue of A'A / n by power iteration on some of the rows."""
-    step = max(1, data.A.n_samples // SPECTRUM_ROWS)
-    rows = data.take(slice(0, data.A.n_samples, step))
+    rows = some_rows(data)
     share = _shares(rows)[:, None]
     v = np.random.default_rng(0).standard_normal((1, row_length)).astype(share.dtype)
     norm = float(np.linalg.norm(v))

@@ -9,7 +9,7 @@ import numpy as np
 from skgrad._kernels._compile import compiled
 from skgrad._kernels.arguments import Batches, Losses, Shrinkage
 from skgrad._kernels.losses import value_and_slope
-from skgrad._kernels.prefetch import prefetch
+from skgrad._kernels.prefetch import CACHE_LINE, prefetch
 from skgrad._typing import FloatArray, IntArray
 
 # The common factor is multiplied out below this: the vector that it multiplies grows as it falls.
@@ -17,7 +17,6 @@ SMALLEST_FACTOR = 1e-6
 # A row's numbers are asked for so many rows ahead, and where they are stored twice as many. Of a
 # longer row than two cache lines hold the rest comes by itself: it is read in order.
 AHEAD = 4
-LINE = np.uint64(8)
 # An index that cannot be negative saves the test for one that counts from the end.
 unsigned: Any = np.uint64
 
@@ -96,9 +95,9 @@ def ask_for_rows(
     prefetch(y, i)
     start = unsigned(indptr[unsigned(order[b + AHEAD])])
     prefetch(data, start)
-    prefetch(data, start + LINE)
+    prefetch(data, start + unsigned(CACHE_LINE // data.itemsize))
     prefetch(indices, start)
-    prefetch(indices, start + LINE)
+    prefetch(indices, start + unsigned(CACHE_LINE // indices.itemsize))
 
 
 @compiled

@@ -8,6 +8,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+CACHE_LINE = 64  # bytes, on most processors
 READ, KEEP, DATA = 0, 3, 1  # the arguments of LLVM's prefetch
 
 

@@ -6,7 +6,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, ClassVar, final
 
@@ -70,6 +70,7 @@ class Run:
     tol: float
     n_iter_no_change: int
     horizon: int  # iterations that schedules plan for
+    is_last: bool = False  # whether the run ends with this iteration
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +257,8 @@ class Solver(Parameterized, ABC):
             # Differences below this are rounding, whatever tol asks for.
             floor = ROUNDING * float(np.finfo(objective.dtype).eps) * abs(state.value)
             for n_iter in range(1, max_iter + 1):
+                if n_iter == max_iter:
+                    settings = replace(settings, is_last=True)
                 w, state = self.step(objective, w, state, settings)
                 if not math.isfinite(state.value):
                     raise diverged(self, state.value, state.step_size)

@@ -50,8 +50,10 @@ class StochasticState(State):
 
     ``iterate`` is the point that updates move; when averaging, the parameters returned differ from
     it. ``t`` counts updates; ``rate`` is the initial learning rate, halved ``n_halvings`` times.
-    ``last_value`` is the objective after the last epoch: if it is another one at the start of a run
-    that continues this state, the data have changed, and the state belongs to a stream of chunks.
+    ``initial_value`` is an estimate. ``last_value`` is the objective after the last epoch: if it is
+    another one at the start of a run that continues this state, the data have changed, and the
+    state belongs to a stream of chunks. An automatic rate has not been adapted to the last epoch of
+    a run, ``is_adapted`` False: only a run that continues this one takes the pass that it needs.
     """
 
     iterate: FloatArray | None = None
@@ -65,6 +67,7 @@ class StochasticState(State):
     last_value: float = float("nan")
     is_stream: bool = False
     n_chunks: int = 0
+    is_adapted: bool = True
 
     def progressed(self, loss: float) -> StochasticState:
         """Count epochs without progress."""
@@ -123,8 +126,8 @@ class StochasticSolver(Solver):
         return None
 
     @abstractmethod
-    def automatic_rate(self, objective: Objective, gradient: FloatArray, batch_size: int) -> float:
-        """Derive a learning rate from the objective's smoothness."""
+    def automatic_rate(self, objective: Objective, w: FloatArray, batch_size: int) -> float:
+        """Derive a learning rate from the objective's smoothness, or from its gradient at w."""
 
     @final
     def in_coordinates(self, objective: Objective) -> Objective:
@@ -137,22 +140,22 @@ class StochasticSolver(Solver):
     def init(self, objective: Objective, w: FloatArray, run: Run) -> StochasticState:
         """Resolve the learning rate."""
         limits(self.clip)
-        initial = get_schedule(self.learning_rate).initial
-        if isinstance(initial, str):
-            value, gradient = objective.value_and_gradient(w)
-            value += objective.nonsmooth_value(w)
-            rate = self.automatic_rate(objective, gradient, self._batch_size(objective))
-        else:
-            value, rate = objective.value(w), float(initial)
+        rate = get_schedule(self.learning_rate).initial
+        if isinstance(rate, str):
+            rate = self.automatic_rate(objective, w, self._batch_size(objective))
+        value = objective.rough_value(w)
         return StochasticState(
-            value, initial_value=abs(value), iterate=w, moments=self.init_moments(w), rate=rate
-        )
+            value, initial_value=abs(value), iterate=w, moments=self.init_moments(w),
+            rate=float(rate),
+        )  # fmt: skip
 
     @final
     def step(
         self, objective: Objective, w: FloatArray, state: StochasticState, run: Run
     ) -> tuple[FloatArray, StochasticState]:
         """Pass over the data once."""
+        if not state.is_adapted:
+            state = self._adapt(objective, w, state.progressed(state.last_value), run)
         assert state.iterate is not None and run.rng is not None
         schedule = get_schedule(self.learning_rate)
         plan = self._plan(objective, schedule, state, run)
@@ -197,7 +200,8 @@ class StochasticSolver(Solver):
         value, gradient = objective.value_and_gradient(w)
         value += objective.nonsmooth_value(w)
         gap = newton_gap(objective, w, gradient) if math.isfinite(value) else math.nan
-        return w, replace(state, value=value, gap=gap, gradient_norm=norm(gradient))
+        length = norm(gradient)
+        return w, replace(state, value=value, last_value=value, gap=gap, gradient_norm=length)
 
     def _plan(
         self, objective: Objective, schedule: Schedule, state: StochasticState, run: Run
@@ -229,13 +233,17 @@ class StochasticSolver(Solver):
         run: Run,
     ) -> StochasticState:
         """Adapt an automatic rate; end the run when there is nothing left to gain."""
-        if state.value > DIVERGED * state.initial_value:
+        if state.value > DIVERGED * state.initial_value and state.value > DIVERGED * abs(
+            objective.value(objective.start())  # estimates from some rows may be low
+        ):
             raise diverged(self, state.value, state.step_size)
         if self.learning_rate == "auto":
             if state.is_stream:
                 # Losses of different chunks don't compare: decay like 1 / sqrt(chunks).
                 n = state.n_chunks + 1
                 return replace(state, n_chunks=n, rate=state.rate * math.sqrt(n / (n + 1.0)))
+            if run.is_last:
+                return replace(state, is_adapted=False)
             return self._adapt(objective, w, state.progressed(objective.value(w)), run)
         if isinstance(schedule, Constant):
             state = state.progressed(state.value)
@@ -250,6 +258,7 @@ class StochasticSolver(Solver):
         self, objective: Objective, w: FloatArray, state: StochasticState, run: Run
     ) -> StochasticState:
         """Let the rate grow while the loss falls, and halve it on plateaus."""
+        state = replace(state, is_adapted=True)
         if state.n_bad_epochs == 0 and state.n_halvings == 0:
             return replace(state, rate=GROWTH * state.rate)
         if state.n_bad_epochs < run.n_iter_no_change:
@@ -279,7 +288,8 @@ def batch_smoothness(objective: Objective, batch_size: int) -> float:
     return (1.0 - share) * bounds.mean + share * bounds.row
 
 
-def displacement_scale(objective: Objective, gradient: FloatArray) -> float:
+def displacement_scale(objective: Objective, w: FloatArray) -> float:
     """Guess how far a coordinate has to move: the largest one-dimensional Newton step."""
+    _, gradient = objective.value_and_gradient(w)
     largest = float(np.abs(gradient).max(initial=0.0))
     return largest / objective.coordinate_curvature if largest > 0 else 1.0
