@@ -15,6 +15,7 @@ import numpy as np
 from skgrad._parameters import Parameterized
 from skgrad._typing import FloatArray
 from skgrad.capabilities import Capability
+from skgrad.coordinates import Batching
 from skgrad.objective import Objective
 
 # Units of rounding, relative to where a run starts, that no stop rule looks below.
@@ -158,6 +159,10 @@ class Solver(Parameterized, ABC):
     first_order: ClassVar[bool] = False
     # Solvers whose iterates stay noisy count as converged at a looser suboptimality.
     acceptable_gap: ClassVar[float] = 1e-6
+
+    def batching(self, n_samples: int) -> Batching | None:
+        """Tell what batches iterations make of so many rows; None where they see all rows."""
+        return None
 
     def in_coordinates(self, objective: Objective) -> Objective:
         """Choose the coordinates to walk in; a run starts and ends in the objective's own."""

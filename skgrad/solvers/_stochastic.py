@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skgrad._kernels.formulas import CompiledUpdate
 from skgrad._typing import FloatArray
+from skgrad.coordinates import Batching
 from skgrad.objective import Objective
 from skgrad.row_epochs import Plan, Walk
 from skgrad.schedules import Constant, Schedule, get_schedule
@@ -130,11 +131,16 @@ class StochasticSolver(Solver):
         """Derive a learning rate from the objective's smoothness, or from its gradient at w."""
 
     @final
-    def in_coordinates(self, objective: Objective) -> Objective:
-        """Decorrelate where batches are large enough to pay for it; keep sparse rows sparse."""
+    def batching(self, n_samples: int) -> Batching:
+        """Tell the size of batches, and whether updates leave alone what has no gradient."""
         update = self.compiled_update()
         plain = update is not None and update.is_plain and self.clip is None and not self.average
-        return objective.for_batches(self._batch_size(objective), plain=plain)
+        return Batching(self._batch_size(n_samples), plain)
+
+    @final
+    def in_coordinates(self, objective: Objective) -> Objective:
+        """Decorrelate where batches are large enough to pay for it; keep sparse rows sparse."""
+        return objective.for_batches(self.batching(objective.n_samples))
 
     @final
     def init(self, objective: Objective, w: FloatArray, run: Run) -> StochasticState:
@@ -142,7 +148,7 @@ class StochasticSolver(Solver):
         limits(self.clip)
         rate = get_schedule(self.learning_rate).initial
         if isinstance(rate, str):
-            rate = self.automatic_rate(objective, w, self._batch_size(objective))
+            rate = self.automatic_rate(objective, w, self._batch_size(objective.n_samples))
         value = objective.rough_value(w)
         return StochasticState(
             value, initial_value=abs(value), iterate=w, moments=self.init_moments(w),
@@ -206,7 +212,7 @@ class StochasticSolver(Solver):
     def _plan(
         self, objective: Objective, schedule: Schedule, state: StochasticState, run: Run
     ) -> Plan:
-        batch_size = self._batch_size(objective)
+        batch_size = self._batch_size(objective.n_samples)
         n_batches = -(-objective.n_samples // batch_size)
         every = -(-n_batches // RATES_PER_EPOCH)
         rates = [
@@ -216,13 +222,11 @@ class StochasticSolver(Solver):
         degree = AVERAGING_DEGREE if self.average else 0.0
         return Plan(batch_size, np.array(rates), every, *limits(self.clip), degree)
 
-    def _batch_size(self, objective: Objective) -> int:
+    def _batch_size(self, n_samples: int) -> int:
         if not isinstance(self.batch_size, str):
-            return min(int(self.batch_size), objective.n_samples)
+            return min(int(self.batch_size), n_samples)
         low, high = BATCH_BOUNDS
-        return min(
-            max(low, min(high, objective.n_samples // UPDATES_PER_EPOCH)), objective.n_samples
-        )
+        return min(max(low, min(high, n_samples // UPDATES_PER_EPOCH)), n_samples)
 
     def _watch(
         self,
@@ -250,7 +254,7 @@ class StochasticSolver(Solver):
             stalled = state.n_bad_epochs >= run.n_iter_no_change
             return replace(state, status=Status.STALLED) if stalled else state
         # Progress comes with the decay of the rate: let the schedule play to its end.
-        n_batches = -(-objective.n_samples // self._batch_size(objective))
+        n_batches = -(-objective.n_samples // self._batch_size(objective.n_samples))
         ended = state.t >= n_batches * run.horizon
         return replace(state, status=Status.SCHEDULE_ENDED) if ended else state
 
