@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+from skgrad._threads import single_threaded_blas
 from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.capabilities import Capability, Smoothness, lack, offered
 from skgrad.coordinate_penalty import CoordinatePenalty
@@ -223,7 +224,8 @@ class Frame:
             return self
         data = self._rows.data
         ridge = self.penalty.strong_convexity / (CURVATURE_AT_OPTIMUM * self._loss_curvature)
-        return self._moved(decorrelate(data, self.standardization, ridge=ridge))
+        with single_threaded_blas(self.X):
+            return self._moved(decorrelate(data, self.standardization, ridge=ridge))
 
     def _moved(self, standardization: Standardization) -> Self:
         data, moved = self._rows.data, copy(self)

@@ -118,7 +118,8 @@ def test_compiled_epochs_make_the_same_updates(loss_name, kind, monkeypatch):
 def test_walks_over_non_zeros_make_the_same_updates(loss_name, kind, monkeypatch):
     loss, penalty = make_loss(loss_name), make_penalty(kind)
     rate = 0.001 if loss_name == "poisson" else 0.05
-    variants = product(["float64", "float32"], ["none", "outputs"], [True, False], [1, 2])
+    weights = ["none", "rows", "outputs"]
+    variants = product(["float64", "float32"], weights, [True, False], [1, 2])
     for number, variant in enumerate(variants):
         variant = Variant("csr", *variant)
         objective = build(loss, penalty, "csr", "uniform", variant)
