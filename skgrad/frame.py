@@ -8,14 +8,17 @@ from typing import Self
 
 import numpy as np
 
+from skgrad._threads import single_threaded_blas
 from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.capabilities import Capability, Smoothness, lack, offered
 from skgrad.coordinate_penalty import CoordinatePenalty
 from skgrad.coordinates import (
     LARGEST_ROTATION,
     ROTATED_COLUMNS,
+    Batching,
     decorrelate,
     largest_eigenvalue,
+    largest_row,
     shortest,
     standardize,
     typical_curvature,
@@ -65,6 +68,9 @@ class Frame:
         that sums instead of averaging, S is still that of all rows.)
     standardization : Standardization, optional
         Coordinates; by default columns are centred and scaled to unit curvature.
+    batching : Batching, optional
+        Batches that a solver is going to make: where `for_batches` would change to other
+        coordinates right away, those are the default.
     row_space : RowSpace, optional
         Where X came from, if it stands for a wider matrix; `to_user` then leads back to that.
     moments : SecondMoments, optional
@@ -82,6 +88,7 @@ class Frame:
         *,
         total_weight: float | None = None,
         standardization: Standardization | None = None,
+        batching: Batching | None = None,
         row_space: RowSpace | None = None,
         moments: SecondMoments | None = None,
     ) -> None:
@@ -99,6 +106,9 @@ class Frame:
         if sample_weight is not None:
             weight = (sample_weight / total).astype(X.dtype, copy=False)
         self._loss_curvature = typical_curvature(loss, y, weight, model.n_outputs)
+        self.offers = offered(loss, penalty, X, y)
+        if standardization is None and batching is not None and self._stays_sparse(batching):
+            standardization = uniform(X)
         if standardization is None:
             ridge = penalty.strong_convexity if penalty.smooth else 0.0
             ridge /= self._loss_curvature
@@ -106,7 +116,6 @@ class Frame:
                 standardization = moments.standardization(ridge, X.dtype)
             else:
                 standardization = standardize(X, weight, centered=model.fit_intercept, ridge=ridge)
-        self.offers = offered(loss, penalty, X, y)
         self._moments = moments
         self._move(standardization, y, weight)
 
@@ -186,10 +195,8 @@ class Frame:
 
     def row_smoothness(self) -> float:
         """Bound the curvature of single rows; no less than that of the whole objective."""
-        data = self._rows.data
-        weight = data.row_weights()
-        share = 1.0 if weight is None else weight * self.n_samples
-        largest = float(np.max(data.A.squared_row_norms() * share))
+        rotated = self.standardization.rotation is not None
+        largest = self.n_samples * largest_row(self._rows.data, rotated=rotated)
         return self._loss_curvature * largest + self._penalty_curvature()
 
     def _penalty_curvature(self) -> float:
@@ -245,26 +252,31 @@ class Frame:
             return self
         data = self._rows.data
         ridge = self.penalty.strong_convexity / (CURVATURE_AT_OPTIMUM * self._loss_curvature)
-        return self._moved(decorrelate(data, self.standardization, ridge=ridge))
+        with single_threaded_blas(self.X):
+            return self._moved(decorrelate(data, self.standardization, ridge=ridge))
 
     def _moved(self, standardization: Standardization) -> Self:
         data, moved = self._rows.data, self._variant()
         moved._move(standardization, data.y, data.weight)
         return moved
 
-    def for_batches(self, batch_size: int, *, plain: bool) -> Self:
-        """Change to the coordinates in which updates by batches of this size are cheap and good.
+    def for_batches(self, batching: Batching) -> Self:
+        """Change to the coordinates in which updates by batches are cheap and good.
 
         Those of dense data are decorrelated if batches are large enough to pay for the rotations.
         Sparse rows stay sparse for plain gradient descent, whose updates then touch non-zeros only;
         other updates cost as much as there are columns, centred or not.
         """
-        if self.density == 1.0 and batch_size * ROTATED_COLUMNS >= self.model.n_features:
+        if self.density == 1.0 and batching.size * ROTATED_COLUMNS >= self.model.n_features:
             return self.decorrelated()
-        if not plain or Capability.ROW_EPOCHS not in self.offers or batch_size * self.density >= 1:
+        if not self._stays_sparse(batching) or self.standardization.is_uniform:
             return self
         scaling = uniform(self.X)
         return self if scaling is None else self._moved(scaling)
+
+    def _stays_sparse(self, batching: Batching) -> bool:
+        known = batching.plain and Capability.ROW_EPOCHS in self.offers
+        return known and batching.size * self.density < 1
 
     def shortest(self, w: FloatArray) -> FloatArray:
         """Take the user's smallest coefficients (in norm) that predict the same as w.

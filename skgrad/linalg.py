@@ -103,11 +103,16 @@ def row_parts(X: csr_array | csr_matrix, n_totals: int) -> list[slice]:
 
 
 def take_rows(X: Matrix, rows: slice | IntArray) -> Matrix:
-    """Select rows of X. A slice is a view, of a CSR matrix too (scipy's own slicing copies)."""
+    """Select rows of X. A slice is a view, of a CSR matrix too (scipy's own slicing copies).
+
+    But for a slice with a step of a CSR matrix, which is a copy.
+    """
     if isinstance(rows, np.ndarray):
         return X.take(rows, axis=0) if isinstance(X, np.ndarray) else X[rows]
     if isinstance(X, np.ndarray):
         return X[rows]
+    if rows.step not in (None, 1):
+        return X[np.arange(X.shape[0])[rows]]
     indptr = X.indptr[rows.start : rows.stop + 1]
     stored = slice(indptr[0], indptr[-1])
     view = type(X)((len(indptr) - 1, X.shape[1]), dtype=X.dtype)

@@ -192,6 +192,10 @@ def squared_row_norms(X: Matrix, center: FloatArray, scale: FloatArray) -> Float
         from skgrad._kernels import csr
 
         norms = np.empty(X.shape[0])
+        if not center.any() and (scale == scale[0]).all():  # a quarter of the time
+            csr.squared_lengths(X.data, X.indptr, norms)
+            norms *= float(scale[0]) ** 2
+            return norms
         offset = float(np.sum((center * scale) ** 2, dtype=np.float64))
         csr.squared_norms(X.data, X.indices, X.indptr, center, scale, offset, norms)
         return norms

@@ -14,6 +14,7 @@ from skgrad.capabilities import offered
 from skgrad.certificates import certified_gap
 from skgrad.columns import Columns
 from skgrad.coordinate_penalty import CoordinatePenalty
+from skgrad.coordinates import some_rows
 from skgrad.duals import DualForm, DualPoint, pack_primal
 from skgrad.expansions import (
     Expansion,
@@ -67,6 +68,13 @@ class Objective(Frame):
         """Compute F(w)."""
         self.passes += 1.0
         return self._sweep.value(self._value, w) + self._penalty.value(w)
+
+    def rough_value(self, w: FloatArray) -> float:
+        """Estimate F(w) from some of the rows: as a scale, not to compare points."""
+        rows = some_rows(self._rows.data)
+        factor = self.n_samples / rows.A.n_samples
+        self.passes += 1.0 / factor
+        return factor * self._value(rows, self.model.forward(w, rows.A)) + self._penalty.value(w)
 
     def value_and_gradient(
         self, w: FloatArray, batch: Batch | None = None

@@ -48,11 +48,14 @@ def test_csr_products(dtype, index_dtype, rng):
     np.testing.assert_allclose(squares, r @ X.toarray() ** 2, **close)
 
 
+@pytest.mark.parametrize("uniform", [False, True])
 @pytest.mark.parametrize("layout", [np.asarray, sparse.csr_array])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_squared_row_norms_of_large_data(layout, dtype, rng, monkeypatch):
+def test_squared_row_norms_of_large_data(layout, dtype, uniform, rng, monkeypatch):
     Z = (rng.normal(size=(60, 5)) * (rng.random((60, 5)) < 0.5)).astype(dtype)
     center, scale = rng.normal(size=5).astype(dtype), rng.random(5).astype(dtype)
+    if uniform:
+        center, scale = np.zeros(5, dtype), np.full(5, 0.3, dtype)
     expected = (((Z - center) * scale).astype(np.float64) ** 2).sum(axis=1)
     monkeypatch.setattr(linalg, "COMPILED_SIZE", 0)
     monkeypatch.setattr(linalg, "COMPILED_ENTRIES", 0)

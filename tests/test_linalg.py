@@ -41,6 +41,7 @@ def operations(rng, dtype):
         "weighted moments": lambda X: np.stack(moments.column_moments(X, weight, centered=True)),
         "squared_row_norms": lambda X: moments.squared_row_norms(X, center, scale),
         "take slice": lambda X: linalg.to_array(linalg.take_rows(X, slice(7, 20))),
+        "take every third": lambda X: linalg.to_array(linalg.take_rows(X, slice(2, 47, 3))),
         "take indices": lambda X: linalg.to_array(linalg.take_rows(X, np.array([3, 3, 40]))),
     }
 

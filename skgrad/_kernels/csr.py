@@ -48,3 +48,13 @@ def squared_norms(
             j = np.uint64(indices[k])
             total += data[k] * (data[k] - 2.0 * center[j]) * scale[j] * scale[j]
         out[i] = max(total, 0.0)
+
+
+@compiled
+def squared_lengths(data: FloatArray, indptr: IntArray, out: FloatArray) -> None:
+    """Compute |x_i|^2 for each row."""
+    for i in range(len(indptr) - 1):
+        total = 0.0
+        for k in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
+            total += data[k] * data[k]
+        out[i] = total

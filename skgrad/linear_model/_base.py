@@ -98,11 +98,13 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             problem = self._problem(X, y, sample_weight, first=True)
             rng = self._rng() if self.early_stopping else None
             problem, held_out = self._hold_out(problem, rng)
-            given = problem
+            given, batching = problem, None
             if isinstance(self.solver, str) and self.solver == "auto":
                 problem = problem.compressed(fit_intercept=self.fit_intercept)
                 problem = problem.multiplied(fit_intercept=self.fit_intercept)
-            objective = self._objective(problem)
+            else:
+                batching = get_solver(self.solver).batching(problem.X.shape[0])
+            objective = self._objective(problem, batching=batching)
             solver = self._resolve_solver(objective)
             objective = solver.in_coordinates(objective)
             start = self._start(objective)

@@ -11,6 +11,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from skgrad._threads import single_threaded_blas
 from skgrad._typing import Array, FloatArray, Matrix
+from skgrad.coordinates import Batching
 from skgrad.linalg import is_small, take_rows
 from skgrad.linear_model._separation import Separation
 from skgrad.losses import Loss
@@ -84,14 +85,15 @@ class Problem:
         return replace(self, moments=moments)
 
     def objective(
-        self, *, fit_intercept: bool, standardization: Standardization | None = None
-    ) -> Objective:
+        self, *, fit_intercept: bool, standardization: Standardization | None = None,
+        batching: Batching | None = None,
+    ) -> Objective:  # fmt: skip
         """Build the function that a solver minimises."""
         model = LinearModel(self.X.shape[1], self.n_outputs, fit_intercept)
         return Objective(
             model, self.loss, self.penalty, self.X, self.y, self.sample_weight,
             total_weight=self.total_weight, standardization=standardization,
-            row_space=self.row_space, moments=self.moments,
+            batching=batching, row_space=self.row_space, moments=self.moments,
         )  # fmt: skip
 
     def stop_rules(self) -> list[Callback]:

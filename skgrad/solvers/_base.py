@@ -6,7 +6,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, ClassVar, final
 
@@ -15,6 +15,7 @@ import numpy as np
 from skgrad._parameters import Parameterized
 from skgrad._typing import FloatArray
 from skgrad.capabilities import Capability
+from skgrad.coordinates import Batching
 from skgrad.objective import Objective
 
 # Units of rounding, relative to where a run starts, that no stop rule looks below.
@@ -70,6 +71,7 @@ class Run:
     tol: float
     n_iter_no_change: int
     horizon: int  # iterations that schedules plan for
+    is_last: bool = False  # whether the run ends with this iteration
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,10 @@ class Solver(Parameterized, ABC):
     first_order: ClassVar[bool] = False
     # Solvers whose iterates stay noisy count as converged at a looser suboptimality.
     acceptable_gap: ClassVar[float] = 1e-6
+
+    def batching(self, n_samples: int) -> Batching | None:
+        """Tell what batches iterations make of so many rows; None where they see all rows."""
+        return None
 
     def in_coordinates(self, objective: Objective) -> Objective:
         """Choose the coordinates to walk in; a run starts and ends in the objective's own."""
@@ -256,6 +262,8 @@ class Solver(Parameterized, ABC):
             # Differences below this are rounding, whatever tol asks for.
             floor = ROUNDING * float(np.finfo(objective.dtype).eps) * abs(state.value)
             for n_iter in range(1, max_iter + 1):
+                if n_iter == max_iter:
+                    settings = replace(settings, is_last=True)
                 w, state = self.step(objective, w, state, settings)
                 if not math.isfinite(state.value):
                     raise diverged(self, state.value, state.step_size)
