@@ -39,6 +39,7 @@ FLOORS = {
     "sweep": 1.5,
     "linearisation": 1.75,
     "duals": 1.5,
+    "smooth_duals": 1.5,
     "coordinate_penalty": 1.5,
     "coordinates": 1.5,
     "row_epochs": 1.5,

@@ -17,6 +17,7 @@ from skgrad.solvers._stochastic import StochasticSolver
 from skgrad.solvers.adagrad import AdaGrad
 from skgrad.solvers.adam import Adam
 from skgrad.solvers.augmented_lagrangian import AugmentedLagrangian
+from skgrad.solvers.cocoa import CoCoA
 from skgrad.solvers.dual_coordinate_ascent import DualCoordinateAscent
 from skgrad.solvers.gradient_descent import GradientDescent
 from skgrad.solvers.interior_point import InteriorPoint
@@ -36,6 +37,7 @@ __all__ = [
     "AdaGrad",
     "Adam",
     "AugmentedLagrangian",
+    "CoCoA",
     "DivergenceError",
     "DualCoordinateAscent",
     "GradientDescent",
@@ -80,6 +82,7 @@ SOLVERS: dict[str, type[Solver]] = {
         InteriorPoint,
         AugmentedLagrangian,
         DualCoordinateAscent,
+        CoCoA,
     )
 }
 # Names that scikit-learn's linear models know, and the solver here that is most like them.
