@@ -86,7 +86,8 @@ class CoCoA(Solver):
     def init(self, objective: Objective, w: FloatArray, run: Run) -> CoCoAState:
         """Start with dual variables zero, or with the derivatives at w where w is good already."""
         model, theta = objective.model, None
-        intercepts = model.intercept(w) if model.fit_intercept else np.zeros(model.n_outputs)
+        user = objective.standardization.to_user(model.rows(w)).ravel()
+        intercepts = model.intercept(user) if model.fit_intercept else np.zeros(model.n_outputs)
         if model.coef(w).any():
             value, gradient = objective.value_and_gradient(w)
             # The duality gap; that of zeros is at most the value there.
