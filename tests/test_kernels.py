@@ -43,10 +43,13 @@ def test_csr_products(dtype, index_dtype, rng):
     csr.matvec(X.data, X.indices, X.indptr, order, v, forward)
     csr.rmatvec(X.data, X.indices, X.indptr, order, r, np.empty_like(order), backward)
     columns.column_squares(X.data, X.indices, X.indptr, r, squares)
+    plain = np.zeros(20)
+    columns.add_squares(X.data, X.indices, plain)
     close = {"rtol": arithmetic(dtype), "atol": arithmetic(dtype)}
     np.testing.assert_allclose(forward, X @ v, **close)
     np.testing.assert_allclose(backward, r @ X, **close)
     np.testing.assert_allclose(squares, r @ X.toarray() ** 2, **close)
+    np.testing.assert_allclose(plain, np.sum(X.toarray() ** 2, axis=0), **close)
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 50, 1000])

@@ -24,6 +24,14 @@ def column_squares(
 
 
 @compiled
+def add_squares(data: FloatArray, indices: IntArray, squares: FloatArray) -> None:
+    """Add up squares of each column, all rows alike: where a row ends does not matter."""
+    for k in range(len(data)):
+        value = 1.0 * data[k]  # in float64
+        squares[unsigned(indices[k])] += value * value
+
+
+@compiled
 def column_sums(
     data: FloatArray, indices: IntArray, indptr: IntArray, weights: FloatArray, center: FloatArray,
     totals: FloatArray,

@@ -143,12 +143,11 @@ def choose_solver(objective: Objective) -> Solver:
     """Pick a solver for an objective: the rule behind ``solver="auto"``.
 
     Smooth objectives go to `Newton` while the data and the blocks of the Hessian are small, to
-    `SubsampledNewton` if the data are large (`CoCoA` if they are sparse and rows matter little under
-    a strong penalty), else to `NewtonCG` (multinomial loss) or `LBFGS`; with
-    penalties that have kinks, to `ProximalNewton`, or to `ProximalGradient` where many outputs are
-    coupled. Losses with kinks go to `InteriorPoint` while the blocks are small, else to
-    `DualCoordinateAscent` if the penalty is L2 and the data are large, else to
-    `AugmentedLagrangian`.
+    `SubsampledNewton` if the data are large (`CoCoA` if they are sparse and no row outweighs the
+    penalty), else to `NewtonCG` (multinomial loss) or `LBFGS`; with penalties that have kinks, to
+    `ProximalNewton`, or to `ProximalGradient` where many outputs are coupled. Losses with kinks go
+    to `InteriorPoint` while the blocks are small, else to `DualCoordinateAscent` if the penalty is
+    L2 and the data are large, else to `AugmentedLagrangian`.
 
     Parameters
     ----------
