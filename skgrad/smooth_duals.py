@@ -20,6 +20,9 @@ from skgrad.rows import Batch
 # Rows that move at the same time, each half in a thread of its own. Fixed, so that results do not
 # depend on the number of threads.
 PARTS = 2
+# Squared size of the feature whose coefficient is the intercept, relative to the rows': with rows'
+# own size it doubled their pull, and three epochs more were needed; a tenth of this does as well.
+SMALL_FEATURE = 0.1
 
 
 @dataclass(slots=True)
@@ -49,8 +52,8 @@ class SmoothDual:
 
     At the optimum :math:`\theta_i` is the loss's derivative in row i. All sums are in float64.
 
-    An intercept is the coefficient of a constant feature of the rows' mean size, whose penalty is
-    centred at the last intercept (the proximal point algorithm): it hardly slows the intercept
+    An intercept is the coefficient of a constant feature, small for the rows' size, whose penalty
+    is centred at the last intercept (the proximal point algorithm): it hardly slows the intercept
     down, as all rows pull at it.
 
     Parameters
@@ -77,7 +80,7 @@ class SmoothDual:
             self._weight = np.ascontiguousarray(data.weight[:, column])
         self._stiffness = 0.0
         if model.fit_intercept:
-            self._stiffness = mean_squared_norm(X) or 1.0
+            self._stiffness = SMALL_FEATURE * (mean_squared_norm(X) or 1.0)
 
     def start(self, intercept: float, theta: FloatArray | None = None) -> SmoothDualPoint:
         """Begin with these variables, by default zero."""
@@ -129,8 +132,8 @@ class SmoothDual:
         for _, _, change in parts:
             change /= PARTS
             point.coef += change
-        # In units of the objective, as the variables' weights are.
-        return sum(part[1] for part in parts)
+        # And what the intercept is about to add, with which all variables may be at rest.
+        return sum(part[1] for part in parts) + self._stiffness / self.ridge * point.total**2
 
 
 def _coprime(n: int, rng: np.random.Generator) -> int:
