@@ -92,7 +92,9 @@ class SmoothDual:
         coef = pulled.astype(np.float64) / -self.ridge
         return SmoothDualPoint(theta, coef, intercept, float(weighted.sum()))
 
-    def ascend(self, point: SmoothDualPoint, rng: np.random.Generator) -> float:
+    def ascend(
+        self, point: SmoothDualPoint, rng: np.random.Generator, learning_rate: float = 1.0
+    ) -> float:
         r"""Improve each variable once, in place; return about twice what that adds to the dual.
 
         Rows come in the order :math:`i_t = i_0 + t k \mod n` with random :math:`i_0` and k, new in
@@ -119,7 +121,7 @@ class SmoothDual:
             begin = (first + ends[part] * stride) % n
             total, ascent = ascend(
                 *self._rows, begin, stride, ends[part + 1] - ends[part], *self._loss,
-                self._y, self._weight, self._share, stretch, self._stiffness,
+                self._y, self._weight, self._share, stretch, self._stiffness, learning_rate,
                 point.theta, coef, point.intercept,
             )  # fmt: skip
             coef -= point.coef

@@ -19,7 +19,7 @@ def ascend(
     data: FloatArray, indices: IntArray, indptr: IntArray, n_columns: int,
     first: int, stride: int, count: int, formula: int, parameter: float, max_curvature: float,
     y: FloatArray, weight: FloatArray, share: float, stretch: float, stiffness: float,
-    theta: FloatArray, v: FloatArray, intercept: float,
+    learning_rate: float, theta: FloatArray, v: FloatArray, intercept: float,
 ) -> tuple[float, float]:  # fmt: skip
     """Improve the dual variables of ``count`` rows: first, first + stride, and so on, cyclically.
 
@@ -50,7 +50,7 @@ def ascend(
         slope, curvature = slope_and_curvature(formula, parameter, y[i], raw)
         surplus = slope - theta[i]
         step = 1.0 / (1.0 + pull * curvature)
-        change = min(step, BOLDEST / (1.0 + pull * max_curvature)) * surplus
+        change = learning_rate * min(step, BOLDEST / (1.0 + pull * max_curvature)) * surplus
         theta[i] += change
         change *= row_weight
         total += change

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -51,6 +51,8 @@ class CoCoA(Solver):
 
     Parameters
     ----------
+    learning_rate : float in (0, 1], default=1.0
+        Factor of every step; less than 1 is damping.
     max_epochs : int, default=10
         Most epochs between two looks at the objective. There are as many as the rate so far says
         are needed.
@@ -77,10 +79,12 @@ class CoCoA(Solver):
     name = "cocoa"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.SMOOTH_DUAL})
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "learning_rate": [Interval(Real, 0, 1, closed="right")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, max_epochs: int = 10) -> None:
+    def __init__(self, learning_rate: float = 1.0, *, max_epochs: int = 10) -> None:
+        self.learning_rate = learning_rate
         self.max_epochs = max_epochs
 
     def init(self, objective: Objective, w: FloatArray, run: Run) -> CoCoAState:
@@ -109,8 +113,9 @@ class CoCoA(Solver):
         rng = np.random.default_rng(state.t)
         outputs = tuple((dual, point.copy()) for dual, point in state.outputs)
         n_epochs, ascent, rate = self._n_epochs(state, run), state.ascent, state.rate
+        factor = float(self.learning_rate)
         for _ in range(n_epochs):
-            before, ascent = ascent, sum(dual.ascend(point, rng) for dual, point in outputs)
+            before, ascent = ascent, sum(dual.ascend(point, rng, factor) for dual, point in outputs)
             rate = ascent / before if before > 0.0 else 0.0
         objective.passes += n_epochs
         w = objective.smooth_dual_to_primal([point for _, point in outputs])
