@@ -27,6 +27,7 @@ from skgrad.coordinates import (
 from skgrad.linalg import density, is_small
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
+from skgrad.moments import mean_squared_norm
 from skgrad.penalties import Penalty
 from skgrad.residuals import Residuals
 from skgrad.row_space import RowSpace
@@ -204,6 +205,13 @@ class Frame:
             return 0.0
         strongest = float(np.max(self.penalty.output_convexity))
         return strongest * self.standardization.largest_gain() ** 2
+
+    def row_pull(self) -> float:
+        """Bound the curvature that a row of mean size adds, relative to that of an L2 penalty."""
+        weight = self._rows.data.weight
+        largest = self._share if weight is None else float(weight.max())
+        curvature = self._loss_curvature * largest * mean_squared_norm(self.X)
+        return curvature / self.penalty.strong_convexity
 
     def _variant(self) -> Self:
         """Copy what is to get other rows, columns, coordinates or another loss."""

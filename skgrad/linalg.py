@@ -35,6 +35,11 @@ COMPILED_ENTRIES = 100_000
 # that is summed: making and adding up a number costs about as much as one or two of them.
 ENTRIES_PER_TOTAL = 4
 MOST_PARTS = 8
+# Rows of so many entries on average take longer than a wrong guess of where they end.
+LONG_ROW = 64
+# Rows are put in order of their length in chunks of this size: with half or four times of it,
+# products of tf-idf rows took 5 per cent longer, with all rows at once 40.
+ORDERED_BYTES = 1 << 18
 # With fewer columns a general product beats the symmetric one (2000 x 20: 36 against 64
 # microseconds), whose blocks are then mostly diagonal.
 SYRK_COLUMNS = 50
@@ -145,7 +150,28 @@ def row_storage(X: Matrix) -> tuple[FloatArray, IntArray, IntArray, int]:
     return X.data, X.indices.view(unsigned), X.indptr.view(unsigned), X.shape[1]
 
 
-def matmul(X: Matrix, coef: FloatArray, *, compiled: bool = False) -> FloatArray:
+def short_rows_first(X: csr_array | csr_matrix) -> IntArray:
+    """Order rows so that compiled products meet rows of one length together, chunk by chunk.
+
+    The processor then foresees where the loop over a row's entries ends. Else it guesses wrong in
+    every row, which costs as much as ten entries (11 entries a row: 2.7 -> 1.7 nanoseconds for an
+    entry, in both products). Long rows, for which that is little, stay in their order.
+    """
+    n_rows = X.shape[0]
+    order = np.arange(n_rows, dtype=np.uint32 if n_rows < 1 << 32 else np.uint64)
+    n_entries = X.data.size
+    if n_entries < LONG_ROW * n_rows:
+        from skgrad._kernels.csr import order_by_length
+
+        entry_bytes = X.data.itemsize + X.indices.itemsize
+        chunk = max(1, ORDERED_BYTES * n_rows // max(n_entries * entry_bytes, 1))
+        order_by_length(X.indptr, chunk, np.empty(2 * LONG_ROW, dtype=np.int64), order)
+    return order
+
+
+def matmul(
+    X: Matrix, coef: FloatArray, *, compiled: bool = False, order: IntArray | None = None
+) -> FloatArray:
     """Compute X @ coef.T, shape (n_samples, n_outputs).
 
     Parameters
@@ -157,6 +183,8 @@ def matmul(X: Matrix, coef: FloatArray, *, compiled: bool = False) -> FloatArray
     compiled : bool
         Whether a compiled loop may do it. For one output it moves twice as many bytes a second as
         BLAS does (measured on blocks of 2 MB in two threads: 40 against 20 GB/s).
+    order : array of shape (n_samples,), optional
+        Order of the rows of a CSR matrix in that loop, from `short_rows_first`.
     """
     if not compiled or len(coef) != 1 or X.dtype != coef.dtype:
         return X @ coef.T
@@ -169,11 +197,14 @@ def matmul(X: Matrix, coef: FloatArray, *, compiled: bool = False) -> FloatArray
     else:
         from skgrad._kernels import csr
 
-        csr.matvec(X.data, X.indices, X.indptr, vector, out[:, 0])
+        order = short_rows_first(X) if order is None else order
+        csr.matvec(X.data, X.indices, X.indptr, order, vector, out[:, 0])
     return out
 
 
-def rmatmul(X: Matrix, R: FloatArray, *, compiled: bool = False) -> FloatArray:
+def rmatmul(
+    X: Matrix, R: FloatArray, *, compiled: bool = False, order: IntArray | None = None
+) -> FloatArray:
     """Compute R.T @ X, shape (n_outputs, n_features); parameters as in `matmul`."""
     if not compiled or R.shape[1] != 1 or X.dtype != R.dtype:
         return R.T @ X if isinstance(X, np.ndarray) else (X.T @ R).T
@@ -186,7 +217,9 @@ def rmatmul(X: Matrix, R: FloatArray, *, compiled: bool = False) -> FloatArray:
     else:
         from skgrad._kernels import csr
 
-        csr.rmatvec(X.data, X.indices, X.indptr, vector, out[0])
+        order = short_rows_first(X) if order is None else order
+        rows = np.empty_like(order)
+        csr.rmatvec(X.data, X.indices, X.indptr, order, vector, rows, out[0])
     return out
 
 

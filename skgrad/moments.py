@@ -184,6 +184,12 @@ def weighted_squares(X: Matrix, weights: FloatArray, center: FloatArray) -> Floa
     return squares
 
 
+def mean_squared_norm(X: Matrix) -> float:
+    """Compute the mean of |x_i|^2 over the rows."""
+    stored = X.reshape(-1) if isinstance(X, np.ndarray) else X.data
+    return float(stored @ stored) / X.shape[0]
+
+
 def squared_row_norms(X: Matrix, center: FloatArray, scale: FloatArray) -> FloatArray:
     """Compute |(x_i - center) * scale|^2 for each row, in float64."""
     if isinstance(X, np.ndarray):

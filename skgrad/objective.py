@@ -33,6 +33,7 @@ from skgrad.models import StandardizedMatrix
 from skgrad.row_epochs import Plan, Walk, compiled_epoch
 from skgrad.rows import Batch, RowSum
 from skgrad.sampling import important_rows
+from skgrad.smooth_duals import SmoothDual, SmoothDualPoint, smooth_primal
 from skgrad.sweep import BlockSweep, Sweep, pull_back
 
 # A mean of the loss's derivatives this small, in units of rounding, is zero: they are about one.
@@ -342,6 +343,15 @@ class Objective(Frame):
         """Write the dual of one output's part of the objective (dual coordinate ascent)."""
         parts = self.model, self.loss, self.penalty, self.standardization
         return DualForm(self._rows.data, self.X, *parts, output)
+
+    def smooth_dual(self, output: int) -> SmoothDual:
+        """Write the dual of one output's part of the objective (a smooth loss, an L2 penalty)."""
+        return SmoothDual(self._rows.data, self.X, self.model, self.loss, self.penalty, output)
+
+    def smooth_dual_to_primal(self, points: Sequence[SmoothDualPoint]) -> FloatArray:
+        """Compute the parameters that belong to the points of all outputs' `smooth_dual`."""
+        w = smooth_primal(points, self.model, self.standardization)
+        return w.astype(self.dtype, copy=False)
 
     def dual_to_primal(self, points: Sequence[tuple[DualForm, DualPoint]]) -> FloatArray:
         """Compute the parameters that belong to the dual points of all outputs."""

@@ -43,6 +43,7 @@ FLOORS = {
     "lines": 1.5,
     "expansions": 1.75,
     "duals": 1.5,
+    "smooth_duals": 1.5,
     "coordinate_penalty": 1.5,
     "coordinates": 1.5,
     "row_epochs": 1.5,

@@ -16,6 +16,7 @@ from skgrad.linalg import (
     matmul,
     rmatmul,
     selected_gram,
+    short_rows_first,
     take_columns,
     take_rows,
     to_array,
@@ -164,24 +165,31 @@ class Implicit(StandardizedMatrix):
     ) -> None:
         self.X, self.standardization, self.intercept = X, standardization, intercept
         self.n_samples, self.dtype, self.compiled = X.shape[0], X.dtype, compiled
+        self._order: IntArray | None = None
 
     def matmul(self, rows: FloatArray) -> FloatArray:
         p = self.X.shape[1]
         if not rows[:, :p].any():  # every fit starts there
             return np.zeros((self.n_samples, len(rows)), rows.dtype) + rows[:, p:].sum(axis=1)
         user = self.standardization.to_user(rows)
-        raw = matmul(self.X, user[:, :p], compiled=self.compiled)
+        raw = matmul(self.X, user[:, :p], compiled=self.compiled, order=self._row_order())
         if self.intercept:
             raw += user[:, p]
         return raw
 
     def rmatmul(self, R: FloatArray) -> FloatArray:
-        product = rmatmul(self.X, R, compiled=self.compiled)
+        product = rmatmul(self.X, R, compiled=self.compiled, order=self._row_order())
         if not self.intercept:
             return self.standardization.pull(product)
         totals = R.sum(axis=0)[:, None]
         product -= totals * self.standardization.center
         return np.hstack([self.standardization.pull(product), totals])
+
+    def _row_order(self) -> IntArray | None:
+        """Find, once, the order in which compiled products walk over sparse rows."""
+        if self._order is None and self.compiled and not isinstance(self.X, np.ndarray):
+            self._order = short_rows_first(self.X)
+        return self._order
 
     def gram(self, weights: FloatArray | None) -> FloatArray:
         p = self.X.shape[1]
