@@ -119,11 +119,16 @@ class CoordinatePenalty:
         self.model.coef(diagonal)[...] += curvature * self.standardization.scale**2
 
     def terms(self, w: FloatArray) -> Terms | None:
-        """Write the penalty as L1 and L2 terms with lower bounds; None if there is more to it."""
+        """Write what `prox` stands for as L1 and L2 terms with bounds; None if there is more to it.
+
+        A smooth penalty belongs to the smooth part of the objective, and leaves nothing.
+        """
+        l1, l2, lower = np.zeros_like(w), np.zeros_like(w), np.full_like(w, -np.inf)
+        if self.penalty.smooth:
+            return Terms(l1, l2, lower)
         if self.penalty.l1_strength is None:
             return None
         scale = self.standardization.scale
-        l1, l2, lower = np.zeros_like(w), np.zeros_like(w), np.full_like(w, -np.inf)
         self.model.coef(l1)[...] = self.penalty.l1_strength * scale
         self.model.coef(l2)[...] = self.penalty.strong_convexity * scale * scale
         if self.penalty.nonnegative:

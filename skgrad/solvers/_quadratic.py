@@ -10,6 +10,7 @@ from skgrad._typing import FloatArray
 from skgrad.coordinate_penalty import Terms
 from skgrad.objective import Objective
 from skgrad.solvers._gram_descent import minimise_block
+from skgrad.solvers._orthants import OrthantNewton
 
 # Semismooth Newton steps find the right signs in a few rounds, or cycle; then accelerated proximal
 # gradient steps bring the point closer before they are tried again.
@@ -79,8 +80,7 @@ class QuadraticModel:
     def minimise(self, accuracy: float) -> FloatArray:
         """Minimise to an accuracy of the value, from w."""
         terms = self.objective.columns.penalty.terms(self.w)
-        compiled = self.objective.columns.are_many and self.w.size > SMALL
-        if terms is not None and compiled:
+        if terms is not None:
             return self._minimise_blocks(terms, accuracy)
         z, slope, value = self.w, self.gradient, 0.0
         first = 0  # the damping that worked last time, less one
@@ -107,17 +107,23 @@ class QuadraticModel:
         return z
 
     def _minimise_blocks(self, terms: Terms, accuracy: float) -> FloatArray:
-        """Minimise block by block in float64, with compiled loops."""
+        """Minimise block by block in float64."""
         size, z = self.H.shape[-1], self.w.copy()
         accuracy = max(accuracy, float(np.finfo(z.dtype).eps) ** 2 * abs(self.offset))
+        compiled = self.objective.columns.are_many and self.w.size > SMALL
         for b, H in enumerate(self.H):
             block = slice(b * size, (b + 1) * size)
-            parts = Terms(*(term[block].astype(np.float64) for term in terms))
-            z[block] = minimise_block(
-                H.astype(np.float64, copy=False), self.gradient[block].astype(np.float64),
-                self.w[block].astype(np.float64), parts, accuracy,
-                rounding=ROUNDING * float(np.finfo(H.dtype).eps),
-            )  # fmt: skip
+            H, gradient, w, *parts = (
+                part.astype(np.float64, copy=False)
+                for part in (H, self.gradient[block], self.w[block], *(t[block] for t in terms))
+            )
+            if compiled:
+                rounding = ROUNDING * float(np.finfo(self.hessian.dtype).eps)
+                z[block] = minimise_block(H, gradient, w, Terms(*parts), accuracy, rounding)
+            else:
+                z[block] = OrthantNewton(H, gradient, w, Terms(*parts), self.ridge).minimise(
+                    accuracy
+                )
         return z
 
     def raw_after(self, step: float) -> None:
