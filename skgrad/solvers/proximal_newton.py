@@ -6,7 +6,7 @@ import math
 from copy import copy
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn.utils._param_validation import Interval
@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval
 from skgrad._typing import FloatArray
 from skgrad.capabilities import Capability
 from skgrad.objective import Objective
-from skgrad.solvers._base import Run, Solver, State, Status, least_gap
+from skgrad.solvers._base import Run, Solver, State, Status, least_gap, norm
 from skgrad.solvers._column_quadratic import ColumnQuadraticModel
 from skgrad.solvers._implicit_quadratic import ImplicitQuadraticModel
 from skgrad.solvers._quadratic import QuadraticModel
@@ -24,6 +24,9 @@ SUFFICIENT_DECREASE = 1e-4
 # Where the Hessian is nearly singular the model promises the moon: be quick to come down.
 SHRINKAGE = 0.3
 MAX_TRIALS = 40
+# Where the loss falls by more than its quadratic model promised, the parabola through both says how
+# far to go: steps longer than this are tried, up to that (bench: 9 -> 6 iterations from zero).
+LONGER, LONGEST = 1.2, 6.0
 # The semismooth Newton steps inside converge in one jump: a tight accuracy costs nothing.
 INNER_ACCURACY = 1e-6
 # Iterations that may be made to bring a bound that can be proved down to tol, once the model's
@@ -47,6 +50,16 @@ class ProximalNewtonState(State):
     hessian: FloatArray | None = None
     raw: FloatArray | None = None
     n_near: int = 0
+
+
+class Landing(NamedTuple):
+    """Where a search ended: the step, the parameters, and there the smooth part, F and gradient."""
+
+    step: float
+    w: FloatArray
+    value: float
+    total: float
+    gradient: FloatArray
 
 
 class ProximalNewton(Solver):
@@ -122,27 +135,26 @@ class ProximalNewton(Solver):
             target = model.minimise(INNER_ACCURACY * run.tol * abs(state.value))
         direction = np.zeros_like(w)
         direction[part.places] = target - model.w
-        decrease = (
-            float(state.gradient @ direction)
-            + objective.nonsmooth_value(w + direction)
-            - objective.nonsmooth_value(w)
-        )
-        found = self._search(objective, model, w, direction, decrease, state)
+        found = self._search(objective, model, w, direction, state)
         if found is None:
             gap = least_gap(state.gap, model.promise(target))
             return w, replace(state, gap=gap, status=Status.PRECISION)
-        step, moved, value, gradient = found
+        step, moved, value, total, gradient = found
         mapping = objective.prox(moved - gradient, 1.0) - moved
-        residual = float(np.linalg.norm(mapping))
-        outside = np.count_nonzero(mapping) > np.count_nonzero(mapping[part.places])
-        total = value + objective.nonsmooth_value(moved)
-        gap = objective.columns.dual_bound(moved, value, gradient)
-        estimate = model.gap_after(target, residual, state.value - total, settled=not outside)
+        residual = norm(mapping)
+        settled = part.columns is None or np.count_nonzero(mapping) == np.count_nonzero(
+            mapping[part.places]
+        )
+        columns = objective.columns
+        gap = columns.dual_bound(moved, value, gradient)
+        proof = columns.dual_bound_is_proof(value, gradient)
+        bound = gap if proof else math.nan
+        estimate = model.gap_after(target, residual, state.value - total, settled=settled)
         near = estimate <= run.tol * abs(total)
         if math.isnan(gap) or (near and state.n_near >= PATIENCE):
             gap = least_gap(gap, estimate)
         return moved, ProximalNewtonState(
-            total, residual, step, gap, gradient=gradient, raw=model.raw_after(step),
+            total, residual, step, gap, bound=bound, gradient=gradient, raw=model.raw_after(step),
             part=None if part.columns is None else part, n_near=state.n_near + near,
             hessian=model.hessian if objective.constant_curvature else None,
         )  # fmt: skip
@@ -164,19 +176,41 @@ class ProximalNewton(Solver):
 
     def _search(
         self, objective: Objective, model: Model, w: FloatArray, direction: FloatArray,
-        decrease: float, state: ProximalNewtonState,
-    ) -> tuple[float, FloatArray, float, FloatArray] | None:  # fmt: skip
+        state: ProximalNewtonState,
+    ) -> Landing | None:  # fmt: skip
         """Shorten the step until the decrease is a fraction of what the model promises."""
+        assert state.gradient is not None
+        before, after = objective.nonsmooth_value(w), objective.nonsmooth_value(w + direction)
+        promised = float(state.gradient @ direction) + after - before
         noise = 10 * float(np.finfo(w.dtype).eps) * abs(state.value)
         step = float(self.learning_rate)
-        for _ in range(MAX_TRIALS if decrease < 0.0 else 0):
+        for _ in range(MAX_TRIALS if promised < 0.0 else 0):
             moved, raw = w + step * direction, model.raw_after(step)
             if raw is None:
                 value, gradient = objective.value_and_gradient(moved)
             else:
                 value, gradient = objective.columns.value_and_gradient(raw)
-            total = value + objective.nonsmooth_value(moved)
-            if total <= state.value + SUFFICIENT_DECREASE * step * decrease + noise:
-                return step, moved, value, gradient
+            total = value + (after if step == 1.0 else objective.nonsmooth_value(moved))
+            if total <= state.value + SUFFICIENT_DECREASE * step * promised + noise:
+                landing = Landing(step, moved, value, total, gradient)
+                if step == 1.0 and raw is None and not objective.constant_curvature:
+                    return _extended(objective, landing, direction, state.value, promised)
+                return landing
             step *= SHRINKAGE
         return None
+
+
+def _extended(
+    objective: Objective, landing: Landing, direction: FloatArray, before: float, promised: float
+) -> Landing:
+    """Go on beyond a full step, but for the coefficients that it made zero, if that pays."""
+    excess = landing.total - before - promised
+    step = min(-0.5 * promised / excess, LONGEST) if excess > 0.0 else LONGEST
+    if step < LONGER:
+        return landing
+    moved = landing.w + (step - 1.0) * np.where(landing.w == 0.0, 0.0, direction)
+    moved = moved.astype(direction.dtype, copy=False)
+    value, gradient = objective.value_and_gradient(moved)
+    total = value + objective.nonsmooth_value(moved)
+    longer = Landing(step, moved, value, total, gradient)
+    return longer if total < landing.total else landing
