@@ -11,7 +11,7 @@ from skgrad import gaps
 from skgrad._kernels.formulas import CompiledUpdate
 from skgrad._typing import FloatArray, IntArray
 from skgrad.capabilities import offered
-from skgrad.certificates import certified_gap
+from skgrad.certificates import certified_gap, extrapolated_multipliers
 from skgrad.columns import Columns
 from skgrad.coordinate_penalty import CoordinatePenalty
 from skgrad.duals import DualForm, DualPoint, pack_primal
@@ -173,6 +173,12 @@ class Objective(Frame):
         return certified_gap(
             self._rows, self.model, self.loss, self.penalty, self.standardization, w, multipliers
         )
+
+    def gap_after_step(self, w: FloatArray, target: FloatArray) -> float:
+        """Compute `certified_gap` at the end of a Newton step, with the duals of its model."""
+        self.passes += 1.0
+        duals = extrapolated_multipliers(self._rows, self.model, self.loss, w, target)
+        return self.certified_gap(target, duals)
 
     # -- other views of the same data ---------------------------------------------------------
 

@@ -36,6 +36,7 @@ class ColumnQuadraticModel:
     """
 
     hessian = None  # never built
+    exact = False  # as a minimiser
 
     def __init__(
         self, objective: Objective, walk: ColumnWalk, w: FloatArray, gradient: FloatArray,

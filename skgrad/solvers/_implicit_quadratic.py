@@ -47,6 +47,7 @@ class ImplicitQuadraticModel:
     """
 
     hessian = None  # never built
+    exact = False  # as a minimiser
 
     def __init__(self, objective: Objective, w: FloatArray, gradient: FloatArray) -> None:
         self.objective, self.w, self.gradient = objective, w, gradient

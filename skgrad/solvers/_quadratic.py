@@ -41,6 +41,8 @@ class QuadraticModel:
         Diagonal blocks; a single one may serve all groups of parameters.
     """
 
+    exact = True  # as a minimiser
+
     def __init__(
         self, objective: Objective, w: FloatArray, gradient: FloatArray, hessian: FloatArray
     ) -> None:
