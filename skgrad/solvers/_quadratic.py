@@ -77,7 +77,7 @@ class QuadraticModel:
 
     def minimise(self, accuracy: float) -> FloatArray:
         """Minimise to an accuracy of the value, from w."""
-        terms = self.objective.columns.penalty.terms(self.w)
+        terms = self.objective.columns.penalty.terms()
         if terms is None:
             return SemismoothNewton(self, self.objective, self.hessian).minimise(accuracy)
         accuracy = max(accuracy, float(np.finfo(self.w.dtype).eps) ** 2 * abs(self.offset))

@@ -233,7 +233,7 @@ def test_walk_minimises_the_quadratic_model(intercept, loss_name, penalty, rng):
     expected = QuadraticModel(objective, w, gradient, objective.hessian(w)).minimise(1e-26)
     assert expected.all()  # a walk leaves zeros alone after its first pass
     z, _, _ = view.walk(np.arange(8)).minimise(
-        view.curvature_weights(view.raw(w)), gradient, w, view.penalty.terms(w),
+        view.curvature_weights(view.raw(w)), gradient, w, view.penalty.terms(),
         forcing=0.0, accuracy=1e-28, max_epochs=5000,
     )  # fmt: skip
     np.testing.assert_allclose(z, expected, atol=coefficients("float64"))
@@ -248,7 +248,7 @@ def test_raw_predictions_are_kept_up_to_date(intercept, rng):
     view = objective.columns
     raw = view.raw(w)
     z, raw_change, _ = view.walk(np.arange(8)).minimise(
-        view.curvature_weights(raw), gradient, w, view.penalty.terms(w),
+        view.curvature_weights(raw), gradient, w, view.penalty.terms(),
         forcing=0.0, accuracy=0.0, max_epochs=3,
     )  # fmt: skip
     tolerance = {"rtol": arithmetic("float64"), "atol": arithmetic("float64")}
