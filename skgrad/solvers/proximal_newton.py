@@ -144,39 +144,47 @@ class ProximalNewton(Solver):
         if found is None:
             gap = least_gap(state.gap, model.promise(target))
             return w, replace(state, gap=gap, status=Status.PRECISION)
-        step, moved, value, total, gradient = found
+        return found.w, self._judge(objective, part, model, w, target, found, state, run.tol)
+
+    def _judge(
+        self, objective: Objective, part: Part, model: Model, w: FloatArray, target: FloatArray,
+        found: Landing, state: ProximalNewtonState, tol: float,
+    ) -> ProximalNewtonState:  # fmt: skip
+        """Find out how far from the minimum a step ended."""
+        moved, gradient = found.w, found.gradient
         mapping = objective.prox(moved - gradient, 1.0) - moved
-        residual = norm(mapping)
-        settled = part.columns is None or np.count_nonzero(mapping) == np.count_nonzero(
-            mapping[part.places]
-        )
-        estimate = model.gap_after(target, residual, state.value - total, settled=settled)
-        near = estimate <= run.tol * abs(total)
-        gap, bound = self._dual_gap(objective, model, w, found, estimate, run.tol)
-        if math.isnan(gap) or (near and state.n_near >= PATIENCE):
-            gap = least_gap(gap, estimate)
-        return moved, ProximalNewtonState(
-            total, residual, step, gap, bound=bound, gradient=gradient, raw=model.raw_after(step),
-            part=None if part.columns is None else part, n_near=state.n_near + near,
-            hessian=model.hessian if objective.constant_curvature else None,
+        residual, n_near = norm(mapping), state.n_near
+        gap = objective.columns.dual_bound(moved, found.value, gradient)
+        proof = objective.columns.dual_bound_is_proof(found.value, gradient)
+        bound = gap if proof else math.nan
+        if not gap <= tol * abs(found.total):
+            settled = part.columns is None or not np.delete(mapping, part.places).any()
+            fall = state.value - found.total
+            estimate = model.gap_after(target, residual, fall, settled=settled)
+            near = estimate <= tol * abs(found.total)
+            ahead = self._gap_of_model(objective, model, w, found, estimate, tol)
+            if ahead < (math.inf if math.isnan(gap) else gap):
+                gap, bound = ahead, math.nan if objective.coupled else ahead
+            if math.isnan(gap) or (near and n_near >= PATIENCE):
+                gap = least_gap(gap, estimate)
+            n_near += near
+        return ProximalNewtonState(
+            found.total, residual, found.step, gap, bound=bound, gradient=gradient,
+            raw=model.raw_after(found.step), part=None if part.columns is None else part,
+            n_near=n_near, hessian=model.hessian if objective.constant_curvature else None,
         )  # fmt: skip
 
     @staticmethod
-    def _dual_gap(
+    def _gap_of_model(
         objective: Objective, model: Model, w: FloatArray, found: Landing, estimate: float,
         tol: float,
-    ) -> tuple[float, float]:  # fmt: skip
-        """Bound the gap by dual variables; NaN far from the minimum. Also as far as it is proved."""
-        columns, goal = objective.columns, tol * abs(found.total)
-        gap = columns.dual_bound(found.w, found.value, found.gradient)
-        proved = columns.dual_bound_is_proof(found.value, found.gradient)
-        full = model.exact and found.step == 1.0 and objective.continuous_curvature
-        hope = estimate**2 <= HOPE * goal * abs(found.total) and not objective.constant_curvature
-        if not gap <= goal and full and hope:
-            ahead = objective.gap_after_step(w, found.w)
-            if math.isfinite(ahead) and not gap <= ahead:
-                return ahead, math.nan if objective.coupled else ahead
-        return gap, gap if proved else math.nan
+    ) -> float:  # fmt: skip
+        """Bound the gap after a full step by the model's dual variables, where that may do."""
+        informed = objective.continuous_curvature and not objective.constant_curvature
+        hopeful = estimate**2 <= HOPE * tol * found.total**2
+        if model.exact and informed and hopeful and found.step == 1.0:
+            return objective.gap_after_step(w, found.w)
+        return math.nan
 
     def _model(self, part: Part, w: FloatArray, state: ProximalNewtonState) -> Model:
         """Expand the smooth part on the working set."""
