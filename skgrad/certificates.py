@@ -60,8 +60,8 @@ def certified_gap(
             raw = _with_best_intercepts(data, loss, raw)
         multipliers = loss.gradient(data.y, raw)
     theta = loss.clip_dual(data.y, multipliers)
-    if model.fit_intercept and not loss.coupled:
-        theta = _balanced(data, theta)
+    if model.fit_intercept:
+        theta = _balanced_classes(data, loss, theta) if loss.coupled else _balanced(data, theta)
     pulled = rows.with_targets(theta).reduce(
         lambda block: model.backward(block.A, block.weigh(block.y).astype(w.dtype, copy=False))
     )
@@ -141,3 +141,23 @@ def _balanced(data: Batch, theta: FloatArray) -> FloatArray:
         shrink_below = np.where(below > 0, less / below, 1.0)
     shrunk: FloatArray = theta * np.where(theta > 0, shrink_above, shrink_below)
     return shrunk
+
+
+def _balanced_classes(data: Batch, loss: Loss, theta: FloatArray) -> FloatArray:
+    r"""Take the weighted mean r off the dual variables, and stay in the domain of the conjugate.
+
+    They are probabilities p less those of the labels, and p - r may be negative. The mixture
+
+    .. math:: (1 - \lambda) (\theta - r) + \lambda \theta^0, \qquad
+              \lambda = \max_k r_k / (f_k + r_k)
+
+    is not, with the dual variables :math:`\theta^0` of the frequencies f, which sum to zero.
+    """
+    whole = data.sum(np.ones((len(theta), 1)))
+    mean = data.weigh(theta).sum(axis=0, dtype=np.float64) / whole
+    constant = loss.constant(data.y, data.row_weights(), n_outputs=theta.shape[1])
+    constant = constant.astype(theta.dtype, copy=False)[None]
+    share = float((mean / (loss.inverse_link(constant)[0] + mean)).max().clip(0.0, 1.0))
+    flat = loss.gradient(data.y, np.repeat(constant, len(theta), axis=0))
+    mixed: FloatArray = (1.0 - share) * (theta - mean.astype(theta.dtype)) + share * flat
+    return mixed

@@ -13,20 +13,29 @@ from skgrad.solvers._cholesky import factorise, solve
 
 # Three to five rounds are the rule from a cold start, one or two from a warm one.
 MAX_ROUNDS = 200
+# A step that ends in its orthant is exact there but for the ridge. Slopes up to this share of the
+# L1 strength take as little off the dual variables; beyond, another step refines.
+EXACT = 1e-9
 
 
-class _Pieces(NamedTuple):
-    """The function on the free coordinates, within one orthant: its slope, and where it ends."""
+class _Orthant(NamedTuple):
+    """The free coordinates: where they are, the slope and the sign of each, and which have kinks.
+
+    ``fresh`` marks those that are about to leave zero.
+    """
 
     free: IntArray
     old: FloatArray
     slope: FloatArray
     sign: FloatArray
     kinked: Array
+    fresh: Array
 
-    def without(self, dropped: Array) -> _Pieces:
+    def without(self, dropped: Array) -> _Orthant:
         """Take coordinates out."""
-        return _Pieces(*(part[~dropped] for part in self))
+        kept = np.flatnonzero(~dropped)
+        free, old, slope, sign, kinked, fresh = self
+        return _Orthant(free[kept], old[kept], slope[kept], sign[kept], kinked[kept], fresh[kept])
 
 
 class OrthantNewton:
@@ -64,37 +73,49 @@ class OrthantNewton:
         self.H, self.gradient, self.w = H, gradient, w
         self.l1, self.l2, lower = terms
         self.ridge = ridge
-        bounded = lower == 0.0
-        # By how much the slope jumps at zero.
-        self.jump = np.where(bounded, np.inf, 2.0 * self.l1)
-        self.kinked = self.jump > 0.0
         # Directions in which a coordinate may leave zero.
-        self.leaves_down = ~bounded
+        self.leaves_down = lower != 0.0
+        self.bounded = not self.leaves_down.all()
+        # By how much the slope jumps at zero.
+        self.jump = 2.0 * self.l1
+        self.jump[~self.leaves_down] = np.inf
+        self.kinked = self.jump > 0.0
 
-    def minimise(self, accuracy: float) -> FloatArray:
-        """Minimise from w until the squared slope, over the curvature, is within an accuracy."""
+    def minimise(self) -> FloatArray:
+        """Minimise from w, to rounding."""
         z, slope, value = self.w, self.gradient, self._value(self.w, self.gradient)
-        curvature = self.H.diagonal() + self.l2 + self.ridge
+        exact = False
         for _ in range(MAX_ROUNDS):
-            pieces = self._pieces(z, slope)
-            if float(pieces.slope @ (pieces.slope / curvature[pieces.free])) <= accuracy:
+            orthant = self._orthant(z, slope)
+            if not len(orthant.free) or (exact and self._is_exact(orthant)):
                 break
-            pieces, change = self._newton_step(pieces)
-            target = pieces.old + change
-            crossed = pieces.kinked & (target * pieces.sign < 0.0)
+            orthant, change = self._newton_step(orthant)
+            target = orthant.old + change
+            crossed = orthant.kinked & (target * orthant.sign < 0.0)
+            crosses = bool(np.count_nonzero(crossed))
+            if crosses:
+                target[crossed] = 0.0
             moved = z.copy()
-            moved[pieces.free] = np.where(crossed, 0.0, target)
+            moved[orthant.free] = target
             moved_slope = self._slope(moved)
             moved_value = self._value(moved, moved_slope)
-            if not moved_value < value and crossed.any():
-                moved[pieces.free] = self._across(pieces, change, np.flatnonzero(crossed))
+            if crosses and not moved_value < value:
+                moved[orthant.free] = self._across(orthant, change, np.flatnonzero(crossed))
                 moved_slope = self._slope(moved)
                 moved_value = self._value(moved, moved_slope)
             z, slope = moved, moved_slope
             if not moved_value < value:
                 break  # all that was left is rounding
-            value = moved_value
+            value, exact = moved_value, not crosses
         return z
+
+    def _is_exact(self, orthant: _Orthant) -> bool:
+        """Tell whether no coordinate is about to leave zero, and the others' slopes vanish."""
+        if orthant.fresh.any():
+            return False
+        l1 = self.l1[orthant.free]
+        strength = np.where(l1 > 0.0, l1, l1.max())
+        return bool((np.abs(orthant.slope) <= EXACT * strength).all())
 
     def _slope(self, z: FloatArray) -> FloatArray:
         """Gradient of the quadratic part."""
@@ -106,28 +127,28 @@ class OrthantNewton:
         quadratic = (slope + self.gradient) @ (z - self.w) + self.l2 @ (z * z)
         return 0.5 * float(quadratic) + float(self.l1 @ np.abs(z))
 
-    def _pieces(self, z: FloatArray, slope: FloatArray) -> _Pieces:
+    def _orthant(self, z: FloatArray, slope: FloatArray) -> _Orthant:
         """Find the free coordinates, and the orthant that they are in or about to enter."""
         slope = slope + self.l2 * z
         sign = np.sign(z)
         resting = sign == 0.0
-        sign[resting] = -np.sign(slope[resting])
-        is_free = np.abs(slope) > self.l1
-        is_free &= self.leaves_down | (slope < 0.0)
-        is_free |= ~(resting & self.kinked)
-        free = is_free.nonzero()[0]
-        sign = sign[free]
+        leaving = np.abs(slope) > self.l1
+        if self.bounded:
+            leaving &= self.leaves_down | (slope < 0.0)
+        fresh = resting & self.kinked
+        free = (leaving | ~fresh).nonzero()[0]
+        sign = np.where(resting, -np.sign(slope), sign)[free]
         inner = slope[free] + self.l1[free] * sign
-        return _Pieces(free, z[free], inner, sign, self.kinked[free])
+        return _Orthant(free, z[free], inner, sign, self.kinked[free], fresh[free])
 
-    def _newton_step(self, pieces: _Pieces) -> tuple[_Pieces, FloatArray]:
+    def _newton_step(self, orthant: _Orthant) -> tuple[_Orthant, FloatArray]:
         """Solve for the free coordinates; hold those that would leave zero the wrong way."""
         while True:
-            change = self._solve(pieces.free, -pieces.slope)
-            wrong = (pieces.old == 0.0) & pieces.kinked & (change * pieces.sign < 0.0)
-            if not wrong.any():
-                return pieces, change
-            pieces = pieces.without(wrong)
+            change = self._solve(orthant.free, -orthant.slope)
+            wrong = orthant.fresh & (change * orthant.sign < 0.0)
+            if not np.count_nonzero(wrong):
+                return orthant, change
+            orthant = orthant.without(wrong)
 
     def _solve(self, free: IntArray, right: FloatArray) -> FloatArray:
         matrix = self.H[free[:, None], free]
@@ -140,19 +161,19 @@ class OrthantNewton:
         factors, _ = factorise(matrix[None])
         return solve(factors, right)
 
-    def _across(self, pieces: _Pieces, change: FloatArray, crossing: IntArray) -> FloatArray:
+    def _across(self, orthant: _Orthant, change: FloatArray, crossing: IntArray) -> FloatArray:
         """Go along a Newton step to the minimum, which may lie beyond coordinates' zeros.
 
         On the way the slope rises from -a to 0 at the full step, and jumps where a coordinate
         changes sign.
         """
-        old, change = pieces.old, change.copy()
+        old, change = orthant.old, change.copy()
         lengths = -old[crossing] / change[crossing]
         order = lengths.argsort()
         lengths, crossing = lengths[order], crossing[order]
-        jumps = self.jump[pieces.free[crossing]] * np.abs(change[crossing])
+        jumps = self.jump[orthant.free[crossing]] * np.abs(change[crossing])
         jumps = jumps.cumsum()
-        start = float(pieces.slope @ change)
+        start = float(orthant.slope @ change)
         beyond = start * (1.0 - lengths) + jumps
         k = int((beyond >= 0.0).argmax()) if beyond[-1] >= 0.0 else len(lengths)
         length = 1.0 + (float(jumps[k - 1]) / start if k else 0.0)

@@ -13,9 +13,6 @@ from skgrad.solvers._gram_descent import minimise_block
 from skgrad.solvers._orthants import OrthantNewton
 from skgrad.solvers._semismooth import SemismoothNewton
 
-# What the gap of a dual point sees is the slope itself, not its square. Newton steps converge in
-# one jump, so that this accuracy costs nothing.
-EXACT = 1e-4
 # Compiled loops are for more coordinates than these.
 SMALL = 50
 # Curvature given to directions without any, relative to the largest: no division by zero.
@@ -93,7 +90,7 @@ class QuadraticModel:
                 z[block] = minimise_block(H, gradient, w, Terms(*parts), accuracy, self._rounding)
             else:
                 newton = OrthantNewton(H, gradient, w, Terms(*parts), self.ridge)
-                z[block] = newton.minimise(EXACT * accuracy)
+                z[block] = newton.minimise()
         return z
 
     def raw_after(self, step: float) -> None:

@@ -164,7 +164,7 @@ class ProximalNewton(Solver):
             near = estimate <= tol * abs(found.total)
             ahead = self._gap_of_model(objective, model, w, found, estimate, tol)
             if ahead < (math.inf if math.isnan(gap) else gap):
-                gap, bound = ahead, math.nan if objective.coupled else ahead
+                gap = bound = ahead
             if math.isnan(gap) or (near and n_near >= PATIENCE):
                 gap = least_gap(gap, estimate)
             n_near += near

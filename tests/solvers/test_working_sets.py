@@ -10,7 +10,7 @@ from sklearn.linear_model import ElasticNet as PeerElasticNet
 from tolerances import arithmetic, coefficients, suboptimality
 
 from skgrad import LinearRegression, LogisticRegression, columns, linalg
-from skgrad.coordinate_penalty import Terms
+from skgrad.coordinate_penalty import CoordinatePenalty, Terms
 from skgrad.losses import LOSSES, SquaredError
 from skgrad.models import LinearModel
 from skgrad.objective import Objective
@@ -24,6 +24,7 @@ from skgrad.solvers._quadratic import QuadraticModel
 SMOOTH = [name for name, loss in LOSSES.items() if loss.smooth]
 PENALTIES = [L1(0.04), ElasticNet(0.08, 0.4), NonNegative(L1(0.02))]
 MODELS = {
+    "orthants": QuadraticModel,
     "semismooth": QuadraticModel,
     "gram": QuadraticModel,
     "conjugate gradients": ImplicitQuadraticModel,
@@ -37,6 +38,8 @@ def force(monkeypatch, engine):
     many = engine in ("gram", "columns")
     monkeypatch.setattr(columns, "COMPILED_SIZE", 0 if many else 10**9)
     monkeypatch.setattr(_quadratic, "SMALL", 1)
+    if engine == "semismooth":
+        monkeypatch.setattr(CoordinatePenalty, "terms", lambda self: None)
     # The smallest Gram matrix that is too large, and the smallest working set to be walked.
     explicit = 0 if engine == "conjugate gradients" else 10**9
     monkeypatch.setattr(_working_set, "LARGEST_EXPLICIT", explicit)
