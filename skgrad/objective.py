@@ -25,9 +25,6 @@ from skgrad.rows import Batch, RowSum
 from skgrad.sampling import important_rows
 from skgrad.sweep import BlockSweep, Sweep, pull_back
 
-# A mean of the loss's derivatives this small, in units of rounding, is zero: they are about one.
-SLOPE_ROUNDING = 8.0
-
 
 class Objective(Frame):
     r"""Penalised empirical risk in standardised coordinates.
@@ -147,14 +144,14 @@ class Objective(Frame):
         """Tell whether `gradient_gap` is an upper bound without ifs.
 
         So it is without an intercept, and where the slope in the intercept is rounding: the loss's
-        derivatives are then feasible dual variables.
+        derivatives, which are about one, are then feasible dual variables.
         """
         if not self.loss.smooth or not self.penalty.strong_convexity > 0.0:
             return False
         if not self.model.fit_intercept:
             return True
         slope = self.model.rows(gradient)[:, self.model.n_features]
-        return bool(np.abs(slope).max() <= SLOPE_ROUNDING * float(np.finfo(self.dtype).eps))
+        return bool(np.abs(slope).max() <= gaps.SLOPE_ROUNDING * float(np.finfo(self.dtype).eps))
 
     def duality_gap(self, w: FloatArray, multipliers: FloatArray | None = None) -> float:
         """Compute the duality gap of w and dual variables; see `skgrad.gaps`."""

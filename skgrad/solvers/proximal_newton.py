@@ -28,7 +28,7 @@ MAX_TRIALS = 40
 # many times its length at once. Far from the minimum log losses flatten out: 9 -> 6 iterations.
 STEEP, STRETCH = 0.1, 2.0
 MAX_EXTENSIONS = 4
-# The semismooth Newton steps inside converge in one jump: a tight accuracy costs nothing.
+# The Newton steps inside converge in one jump: a tight accuracy costs nothing.
 INNER_ACCURACY = 1e-6
 # After an exact step the gap is of the order of the square of the decrease that it promised, but
 # the derivatives there know it to first order only. From this ratio to tol on the model's own dual
