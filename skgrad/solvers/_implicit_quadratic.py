@@ -35,7 +35,7 @@ Point = tuple[FloatArray, FloatArray, float]
 class ImplicitQuadraticModel:
     r"""Quadratic model :math:`g'(z - w) + (z - w)'H(z - w)/2 + penalty(z) - penalty(w)`.
 
-    Minimised by semismooth Newton steps like `SemismoothNewton`; their linear systems, restricted to
+    Minimised by semismooth Newton steps (see `SemismoothNewton`); their systems, restricted to
     the coordinates that are not at their kink, are solved by conjugate gradients.
 
     Parameters
