@@ -78,6 +78,10 @@ class Columns:
         data = self.rows.data
         return gaps.dual_bound(data, self.model, self.loss, self.penalty, w, value, gradient)
 
+    def dual_bound_is_proof(self, value: float, gradient: FloatArray) -> bool:
+        """Tell whether `dual_bound` holds without ifs; see `skgrad.gaps`."""
+        return gaps.dual_bound_is_proof(self.model, self.loss, value, gradient)
+
     def raw(self, w: FloatArray) -> FloatArray:
         """Compute the raw predictions of all rows, shape (n_samples, n_outputs)."""
         return np.concatenate([self.model.forward(w, block.A) for block in self.rows.blocks])

@@ -17,6 +17,8 @@ from skgrad.rows import Batch
 INTERCEPT_MARGIN = 5.0
 # Dual points that have to shrink by more than this give a bound that is of no use yet.
 LARGEST_SHRINKAGE = 0.01
+# A mean of the loss's derivatives this small, relative to their size, is the rounding of zero.
+SLOPE_ROUNDING = 8.0
 
 
 def gradient_gaps(
@@ -106,3 +108,17 @@ def dual_bound(
     residual = float(np.abs(model.intercept(gradient) * model.intercept(w)).sum())
     conjugate += penalty.penalty.conjugate(c * dual)
     return max(0.0, value + penalty.value(w) + conjugate + c * residual)
+
+
+def dual_bound_is_proof(model: LinearModel, loss: Loss, value: float, gradient: FloatArray) -> bool:
+    r"""Tell whether `dual_bound` is an upper bound without ifs: the dual point is feasible.
+
+    So it is without an intercept, and where the slope in the intercept is rounding. For a loss that
+    is not negative and curves by L at most, the derivatives' mean square is at most 2 L value.
+    """
+    if not model.fit_intercept:
+        return True
+    size = math.sqrt(2.0 * loss.max_curvature * max(value, 0.0))
+    slope = float(np.abs(model.intercept(gradient)).max())
+    rounding = SLOPE_ROUNDING * float(np.finfo(gradient.dtype).eps)
+    return math.isfinite(size) and slope <= rounding * size

@@ -11,7 +11,7 @@ from skgrad import gaps
 from skgrad._kernels.formulas import CompiledUpdate
 from skgrad._typing import FloatArray, IntArray
 from skgrad.capabilities import offered
-from skgrad.certificates import certified_gap
+from skgrad.certificates import certified_gap, extrapolated_multipliers
 from skgrad.columns import Columns
 from skgrad.coordinate_penalty import CoordinatePenalty
 from skgrad.coordinates import some_rows
@@ -35,9 +35,6 @@ from skgrad.rows import Batch, RowSum
 from skgrad.sampling import important_rows
 from skgrad.smooth_duals import SmoothDual, SmoothDualPoint, smooth_primal
 from skgrad.sweep import BlockSweep, Sweep, pull_back
-
-# A mean of the loss's derivatives this small, in units of rounding, is zero: they are about one.
-SLOPE_ROUNDING = 8.0
 
 
 class Objective(Frame):
@@ -222,20 +219,17 @@ class Objective(Frame):
         )  # fmt: skip
 
     def gradient_gap_is_proof(self, gradient: FloatArray) -> bool:
-        """Tell whether `gradient_gap` is an upper bound without ifs."""
-        convex = self.penalty.strong_convexity > 0.0
-        return self.loss.smooth and convex and self.is_dual_feasible(gradient)
+        """Tell whether `gradient_gap` is an upper bound without ifs.
 
-    def is_dual_feasible(self, gradient: FloatArray) -> bool:
-        """Tell whether the loss's derivatives, where its gradient is this, are feasible duals.
-
-        So they are, but for a factor, without an intercept, and where the slope in the intercept
-        is rounding.
+        So it is without an intercept, and where the slope in the intercept is rounding: the loss's
+        derivatives, which are about one, are then feasible dual variables.
         """
+        if not self.loss.smooth or not self.penalty.strong_convexity > 0.0:
+            return False
         if not self.model.fit_intercept:
             return True
         slope = self.model.rows(gradient)[:, self.model.n_features]
-        return bool(np.abs(slope).max() <= SLOPE_ROUNDING * float(np.finfo(self.dtype).eps))
+        return bool(np.abs(slope).max() <= gaps.SLOPE_ROUNDING * float(np.finfo(self.dtype).eps))
 
     def duality_gap(self, w: FloatArray, multipliers: FloatArray | None = None) -> float:
         """Compute the duality gap of w and dual variables; see `skgrad.gaps`."""
@@ -254,6 +248,12 @@ class Objective(Frame):
         return certified_gap(
             self._rows, self.model, self.loss, self.penalty, self.standardization, w, multipliers
         )
+
+    def gap_after_step(self, w: FloatArray, target: FloatArray) -> float:
+        """Compute `certified_gap` at the end of a Newton step, with the duals of its model."""
+        self.passes += 1.0
+        duals = extrapolated_multipliers(self._rows, self.model, self.loss, w, target)
+        return self.certified_gap(target, duals)
 
     # -- other views of the same data ---------------------------------------------------------
 
