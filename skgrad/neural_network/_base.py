@@ -316,13 +316,13 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
         if result.status is Status.DIVERGED:
             warnings.warn(
                 f"{type(self).__name__}: {monitor.error} The weights of the epoch with the best "
-                "validation score are kept.", ConvergenceWarning, stacklevel=4,
+                "validation score are kept.", ConvergenceWarning, stacklevel=5,
             )  # fmt: skip
         elif not self.converged_:
             warnings.warn(
                 f"{type(self).__name__}: {result.n_iter} epochs were made and the loss was still "
                 f"improving. Raise max_iter (now {self.max_iter}), or the learning rate.",
-                ConvergenceWarning, stacklevel=4,
+                ConvergenceWarning, stacklevel=5,
             )  # fmt: skip
 
     def _raw(self, X: Any) -> FloatArray:
