@@ -187,7 +187,8 @@ def weighted_squares(X: Matrix, weights: FloatArray, center: FloatArray) -> Floa
 def mean_squared_norm(X: Matrix) -> float:
     """Compute the mean of |x_i|^2 over the rows."""
     stored = X.reshape(-1) if isinstance(X, np.ndarray) else X.data
-    return float(stored @ stored) / X.shape[0]
+    # Not by BLAS, whose threads would then be busy waiting for more beside those of this package.
+    return float(np.einsum("i,i->", stored, stored, dtype=np.float64)) / X.shape[0]
 
 
 def squared_row_norms(X: Matrix, center: FloatArray, scale: FloatArray) -> FloatArray:

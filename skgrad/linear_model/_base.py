@@ -96,38 +96,39 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             problem = self._problem(X, y, sample_weight, first=True)
             rng = self._rng() if self.early_stopping else None
             problem, held_out = self._hold_out(problem, rng)
-            given, batching = problem, None
-            if isinstance(self.solver, str) and self.solver == "auto":
-                problem = problem.compressed(fit_intercept=self.fit_intercept)
-                problem = problem.multiplied(fit_intercept=self.fit_intercept)
-            else:
-                batching = get_solver(self.solver).batching(problem.X.shape[0])
-            objective = self._objective(problem, batching=batching)
-            solver = self._resolve_solver(objective)
-            objective = solver.in_coordinates(objective)
-            start = self._start(objective)
-            stopping = self._early_stopping(objective, held_out)
-            callbacks = problem.stop_rules() + ([] if stopping is None else [stopping])
-            reporting = SklearnCallbacks(self, objective, X, y, sample_weight)
-            with single_threaded_blas(problem.X), reporting as bridge:
-                run = partial(
-                    solver.run, tol=self._tolerance(objective), max_iter=self.max_iter,
-                    horizon=self.max_iter,
-                    rng=self._rng() if rng is None and solver.stochastic else rng,
-                    n_iter_no_change=self.n_iter_no_change,
-                    callbacks=[*callbacks, *bridge],
-                )  # fmt: skip
-                objective, result = problem.minimise(run, objective, start)
-                w = result.w if stopping is None or stopping.best_w is None else stopping.best_w
-                wide = objective.n_samples <= objective.model.n_features
-                flat = objective.flat_directions and objective.row_space is None
-                if flat and (wide or result.state.singular):
-                    w = objective.shortest(w)
-                notice = given.notice(objective, w)
-                provable = problem.estimate is None  # the objective is all that was minimised
-                self._store(objective, w, result, solver, notice=notice, provable=provable)
-                if stopping is not None:
-                    self.history_["validation_loss"] = np.array(stopping.losses)
+            with single_threaded_blas(problem.X):
+                given, batching = problem, None
+                if isinstance(self.solver, str) and self.solver == "auto":
+                    problem = problem.compressed(fit_intercept=self.fit_intercept)
+                    problem = problem.multiplied(fit_intercept=self.fit_intercept)
+                else:
+                    batching = get_solver(self.solver).batching(problem.X.shape[0])
+                objective = self._objective(problem, batching=batching)
+                solver = self._resolve_solver(objective)
+                objective = solver.in_coordinates(objective)
+                start = self._start(objective)
+                stopping = self._early_stopping(objective, held_out)
+                callbacks = problem.stop_rules() + ([] if stopping is None else [stopping])
+                reporting = SklearnCallbacks(self, objective, X, y, sample_weight)
+                with reporting as bridge:
+                    run = partial(
+                        solver.run, tol=self._tolerance(objective), max_iter=self.max_iter,
+                        horizon=self.max_iter,
+                        rng=self._rng() if rng is None and solver.stochastic else rng,
+                        n_iter_no_change=self.n_iter_no_change,
+                        callbacks=[*callbacks, *bridge],
+                    )  # fmt: skip
+                    objective, result = problem.minimise(run, objective, start)
+                    w = result.w if stopping is None or stopping.best_w is None else stopping.best_w
+                    wide = objective.n_samples <= objective.model.n_features
+                    flat = objective.flat_directions and objective.row_space is None
+                    if flat and (wide or result.state.singular):
+                        w = objective.shortest(w)
+                    notice = given.notice(objective, w)
+                    provable = problem.estimate is None  # the objective is all that was minimised
+                    self._store(objective, w, result, solver, notice=notice, provable=provable)
+                    if stopping is not None:
+                        self.history_["validation_loss"] = np.array(stopping.losses)
             self._stream: Any = None  # partial_fit starts a new stream from here
         return self
 

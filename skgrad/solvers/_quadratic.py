@@ -49,8 +49,9 @@ class QuadraticModel:
         self._diagonal = hessian.diagonal(axis1=1, axis2=2)
         self._largest = float(self._diagonal.max(initial=0.0)) or 1.0
         relative = RIDGE if objective.continuous_curvature else RIDGE_AT_JUMPS
+        self._flat = relative * self._largest
         # The rounding of a Hessian in single precision passes for curvature, of either sign.
-        self._rounding = ROUNDING * float(np.finfo(hessian.dtype).eps)
+        self._rounding = ROUNDING * float(np.finfo(w.dtype).eps)
         self.ridge = max(relative, self._rounding) * self._largest
 
     @property
@@ -89,7 +90,10 @@ class QuadraticModel:
             if compiled:
                 z[block] = minimise_block(H, gradient, w, Terms(*parts), accuracy, self._rounding)
             else:
-                newton = OrthantNewton(H, gradient, w, Terms(*parts), self.ridge)
+                if self.w.dtype != np.float64:
+                    # As part of the model: else it has no minimum where rounding bends it down.
+                    H = H + self._rounding * self._largest * np.eye(size)
+                newton = OrthantNewton(H, gradient, w, Terms(*parts), self._flat)
                 z[block] = newton.minimise()
         return z
 
