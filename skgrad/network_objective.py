@@ -17,6 +17,7 @@ from skgrad.capabilities import Capability, Smoothness
 from skgrad.linalg import BLOCK_BYTES, take_rows
 from skgrad.losses import Loss
 from skgrad.models.network import Moments, Network, Parameters, Role, Workspace
+from skgrad.network_linearisation import NetworkLinearisation
 from skgrad.penalties import Penalty
 
 # Rows are gathered in chunks of about this size: one indexing operation serves many batches.
@@ -218,6 +219,20 @@ class NetworkObjective:
             value += part_value
             gradient += part_gradient
         return value + self.add_penalty(w, gradient), gradient
+
+    def linearise(self, w: FloatArray) -> NetworkLinearisation:
+        """Prepare products with the Hessian and the Gauss-Newton matrix at w."""
+        return NetworkLinearisation(
+            self.network, self.loss, w, self._blocks(), self._rows, self.share,
+            self.add_penalty_gradient, self._count,
+        )  # fmt: skip
+
+    def hess_vec(self, w: FloatArray, v: FloatArray) -> FloatArray:
+        """Multiply the Hessian at w by v."""
+        return self.linearise(w).hess_vec(v)
+
+    def _count(self, passes: float) -> None:
+        self.passes += passes
 
     def loss_and_gradient(self, w: FloatArray, batch: NetworkBatch) -> tuple[float, FloatArray]:
         """Estimate value and gradient of F without its penalty by a batch.

@@ -1,7 +1,18 @@
 """Multilayer perceptrons: layers, activations, initialisers, forward and backward passes."""
 
 from skgrad.models.network.activations import ACTIVATIONS, Activation, get_activation
+from skgrad.models.network.derivatives import (
+    Adjoint,
+    FirstDerivatives,
+    SecondDerivatives,
+    Tangent,
+)
 from skgrad.models.network.initializers import INITIALIZERS, Initializer, get_initializer
+from skgrad.models.network.kronecker import (
+    KroneckerFactors,
+    KroneckerInverse,
+    kronecker_factors,
+)
 from skgrad.models.network.layout import Group, Layer, Layout, Parameters, Role
 from skgrad.models.network.network import Network
 from skgrad.models.network.normalization import (
@@ -19,9 +30,13 @@ __all__ = [
     "INITIALIZERS",
     "NORMALIZATIONS",
     "Activation",
+    "Adjoint",
     "BatchNormalization",
+    "FirstDerivatives",
     "Group",
     "Initializer",
+    "KroneckerFactors",
+    "KroneckerInverse",
     "Layer",
     "LayerNormalization",
     "Layout",
@@ -30,8 +45,11 @@ __all__ = [
     "Normalization",
     "Parameters",
     "Role",
+    "SecondDerivatives",
+    "Tangent",
     "Workspace",
     "get_activation",
     "get_initializer",
+    "kronecker_factors",
     "get_normalization",
 ]
