@@ -13,6 +13,7 @@ from skgrad.losses import Loss
 from skgrad.models.network import (
     FirstDerivatives,
     KroneckerFactors,
+    KroneckerInverse,
     Network,
     Parameters,
     SecondDerivatives,
@@ -62,6 +63,8 @@ class NetworkLinearisation:
         Returns the data, targets and weights (None for ``share`` each) of a block.
     share : float
         Weight of a row where there are none.
+    ridge : float
+        Curvature of the penalty.
     add_penalty : callable
         ``add_penalty(v, product)`` adds the penalty's curvature times v.
     count : callable
@@ -71,11 +74,12 @@ class NetworkLinearisation:
     def __init__(
         self, network: Network, loss: Loss, w: FloatArray, blocks: Sequence[slice],
         rows: Callable[[slice], Sequence[Any]], share: float,
-        add_penalty: Callable[[FloatArray, FloatArray], None], count: Callable[[float], None],
+        ridge: float, add_penalty: Callable[[FloatArray, FloatArray], None],
+        count: Callable[[float], None],
     ) -> None:  # fmt: skip
         self.network, self.loss, self.w = network, loss, w
         self._rows, self._share, self._add_penalty = rows, share, add_penalty
-        self._count = count
+        self._ridge, self._count = ridge, count
         n_rows = sum(block.stop - block.start for block in blocks)
         needed = BUFFERS * n_rows * sum(network.sizes[1:]) * w.itemsize
         self._parts: list[Callable[[], Block]]
@@ -157,6 +161,11 @@ class NetworkLinearisation:
             total = factors if total is None else total + factors
         assert total is not None
         return total
+
+    def kronecker_inverse(self, rng: np.random.Generator | None = None) -> KroneckerInverse:
+        """Approximate the inverse of the Gauss-Newton matrix, for any damping."""
+        return KroneckerInverse(self.network.layout, self.kronecker_factors(rng), self._ridge)
+
 
 
 def curvature_roots(

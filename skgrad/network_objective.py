@@ -224,7 +224,7 @@ class NetworkObjective:
         """Prepare products with the Hessian and the Gauss-Newton matrix at w."""
         return NetworkLinearisation(
             self.network, self.loss, w, self._blocks(), self._rows, self.share,
-            self.add_penalty_gradient, self._count,
+            self.penalty.strong_convexity, self.add_penalty_gradient, self._count,
         )  # fmt: skip
 
     def hess_vec(self, w: FloatArray, v: FloatArray) -> FloatArray:

@@ -50,6 +50,6 @@ __all__ = [
     "Workspace",
     "get_activation",
     "get_initializer",
-    "kronecker_factors",
     "get_normalization",
+    "kronecker_factors",
 ]

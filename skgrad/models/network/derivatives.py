@@ -112,7 +112,7 @@ class FirstDerivatives:
             out += scratch
 
     def first_weights(self, v: Parameters) -> FloatArray:
-        """Derivative along v of the first layer's weights times the scale of the inputs."""
+        """Differentiate the first layer's weights times the scale of the inputs along v."""
         scale = self.parameters.input_scale
         if scale is None:
             return v.layers[0].weights

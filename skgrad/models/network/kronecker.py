@@ -94,15 +94,15 @@ def kronecker_factors(
     outputs: list[FloatArray] = []
     for root in roots:
         layers = adjoints(network, parameters, ws, root)
-        new = [_second_moment(adjoint.z, None) for adjoint in layers] + [_second_moment(root, None)]
-        outputs = [mine + more for mine, more in zip(outputs, new, strict=True)] or new
+        new = [_second_moment(z) for z in (*(adjoint.z for adjoint in layers), root)]
+        outputs = [a + b for a, b in zip(outputs, new, strict=True)] if outputs else new
         _add_diagonal(network, parameters, ws, layers, root, network.layout.parameters(diagonal))
     inputs = [_input_moment(ws.X, weight, parameters.input_scale)]
     inputs += [_homogeneous_moment(hidden.out, weight) for hidden in ws.hidden]
     return KroneckerFactors(tuple(inputs), tuple(outputs), diagonal)
 
 
-def _second_moment(a: FloatArray, weight: FloatArray | None) -> FloatArray:
+def _second_moment(a: FloatArray, weight: FloatArray | None = None) -> FloatArray:
     """Weighted sum of outer products of columns; only its diagonal if that is large."""
     weighted = a if weight is None else a * weight
     if len(a) > LARGEST_FACTOR:
@@ -200,11 +200,13 @@ class KroneckerInverse:
     layout : Layout
         Places of the parameters.
     factors : KroneckerFactors
-        The curvature.
+        The curvature of the loss.
+    ridge : float
+        That of the penalty, counted for biases, too: they share a factor with the weights.
     """
 
-    def __init__(self, layout: Layout, factors: KroneckerFactors) -> None:
-        self.layout, self.diagonal = layout, factors.diagonal
+    def __init__(self, layout: Layout, factors: KroneckerFactors, ridge: float = 0.0) -> None:
+        self.layout, self.diagonal, self.ridge = layout, factors.diagonal, ridge
         self.inputs = [Spectrum.of(factor) for factor in factors.inputs]
         self.outputs = [Spectrum.of(factor) for factor in factors.outputs]
         self._others = [
@@ -220,7 +222,7 @@ class KroneckerInverse:
         for layer, (A, G) in enumerate(zip(self.inputs, self.outputs, strict=True)):
             whole = np.hstack([given.layers[layer].weights, given.layers[layer].biases])
             turned = A.rotate(G.rotate(whole).T).T
-            turned /= np.outer(G.values, A.values) + damping
+            turned /= np.outer(G.values, A.values) + (damping + self.ridge)
             turned = A.rotate_back(G.rotate_back(turned).T).T
             into.layers[layer].weights[...] = turned[:, :-1]
             into.layers[layer].biases[...] = turned[:, -1:]
