@@ -56,9 +56,14 @@ class Parameterized(BaseEstimator):
         }
         if given:
             validate_parameter_constraints(self._all_constraints(), given, type(self).__name__)
+            self._check_values()
         for value in given.values():
             if isinstance(value, Parameterized):
                 value.validate()
+
+    def _check_values(self) -> None:
+        """Raise a ValueError for what constraints cannot express, such as an order of numbers."""
+        return
 
     def _validate_params(self) -> None:
         """Take the place of scikit-learn's own method, which `fit` calls."""

@@ -68,16 +68,19 @@ _single_thread = _SingleThread()
 
 
 @contextmanager
-def single_threaded_blas(X: Matrix) -> Iterator[None]:
+def single_threaded_blas(X: Matrix, largest_product: int | None = None) -> Iterator[None]:
     """Keep BLAS to one thread while a solver works, but for products too small to be shared out.
 
     Rows are walked in blocks that fit in cache; `map_in_order` shares the blocks out, to as many
     threads as BLAS and OpenMP were allowed. BLAS's own threads wait for each other in every product
     instead: on a busy machine that cost up to tenfold. One thread also makes results independent of
     their number.
+
+    ``largest_product`` counts the multiplications of the largest product to come; by default it is
+    the Gram matrix of X.
     """
     n_samples, n_features = X.shape
-    if n_samples * n_features * n_features > THREADED_PRODUCT:
+    if (largest_product or n_samples * n_features * n_features) > THREADED_PRODUCT:
         with _single_thread as before:
             token = _allowed.set(min(before, _openmp_effective_n_threads()))
             try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -18,8 +18,11 @@ from skgrad.models.network import (
     Parameters,
     SecondDerivatives,
     Tangent,
+    Workspace,
     kronecker_factors,
 )
+from skgrad.network_batch import NetworkBatch
+from skgrad.penalties import Penalty
 
 # Forward passes are kept for all products with one matrix, unless their buffers need more memory
 # than this; then each product makes them again, and takes a third longer.
@@ -28,18 +31,80 @@ KEPT_BYTES = 1 << 28
 BUFFERS = 4
 
 
-class Block(NamedTuple):
-    """A block of rows at the point; ``weight`` broadcasts with arrays of raw's shape."""
+class RowBlock(NamedTuple):
+    """Some rows at a point; ``weight`` broadcasts with (n_outputs, n_rows)."""
 
     first: FirstDerivatives
+    loss: Loss
     y: Array
     weight: Any
     state: FloatArray
 
-    def curve(self, loss: Loss, change: FloatArray) -> FloatArray:
+    @classmethod
+    def of(
+        cls, network: Network, loss: Loss, parameters: Parameters, ws: Workspace, y: Array,
+        weight: Any,
+    ) -> RowBlock:  # fmt: skip
+        """Take up a forward pass."""
+        state = loss.curvature_state(y, ws.raw.T)
+        return cls(FirstDerivatives(network, parameters, ws), loss, y, weight, state)
+
+    def curve(self, change: FloatArray) -> FloatArray:
         """Multiply a change of raw by the loss's weighted curvature."""
-        curved = loss.curvature_product(self.state, change.T).T
-        return curved * self.weight
+        curved: FloatArray = self.loss.curvature_product(self.state, change.T).T * self.weight
+        return curved
+
+    def gauss_newton(self, v: Parameters, into: Parameters) -> None:
+        """Write the product of the loss's Gauss-Newton matrix with v."""
+        self.first.pull_back(self.curve(self.first.push_forward(v)), into)
+
+    def hessian(self, v: Parameters, into: Parameters) -> None:
+        """Write the product of the loss's Hessian with v."""
+        trace: list[Tangent] = []
+        change = self.curve(self.first.push_forward(v, trace))
+        slopes = self.loss.gradient(self.y, self.first.ws.raw.T).T * self.weight
+        SecondDerivatives(self.first, slopes).pull_back(v, trace, change, into)
+
+    def forms(self, directions: Sequence[Parameters]) -> FloatArray:
+        """Compute all products v' G u of directions with the loss's Gauss-Newton matrix."""
+        changes = [self.first.push_forward(v) for v in directions]
+        curved = [self.curve(change) for change in changes]
+        return np.array([[float(np.vdot(a, b)) for b in curved] for a in changes])
+
+    def kronecker_factors(self, rng: np.random.Generator | None) -> KroneckerFactors:
+        """Compute Kronecker factors; see `NetworkLinearisation.kronecker_factors`."""
+        first, roots = self.first, self._roots(rng)
+        weight = np.broadcast_to(self.weight, first.ws.raw.shape).max(axis=0)
+        weight = weight.astype(self.state.dtype, copy=False)
+        return kronecker_factors(first.network, first.parameters, first.ws, roots, weight)
+
+    def _roots(self, rng: np.random.Generator | None) -> list[FloatArray]:
+        """Write weighted curvatures as sums of outer products of columns."""
+        n_rows, n_outputs = self.state.shape
+        scale = np.sqrt(self.weight)
+        if rng is not None:
+            signs = 2.0 * rng.integers(0, 2, size=(n_outputs, n_rows)) - 1.0
+            directions = [signs.astype(self.state.dtype).T]
+        else:
+            unit = np.eye(n_outputs, dtype=self.state.dtype)
+            directions = [np.broadcast_to(row, self.state.shape) for row in unit]
+        return [self.loss.curvature_root(self.state, v).T * scale for v in directions]
+
+
+class Rows(Protocol):
+    """What a linearisation needs of the objective that it belongs to."""
+
+    network: Network
+    loss: Loss
+    penalty: Penalty
+    share: float
+    passes: float
+
+    def rows(self, rows: slice) -> NetworkBatch:
+        """Take some rows, as the network sees them."""
+
+    def add_penalty_gradient(self, w: FloatArray, gradient: FloatArray) -> None:
+        """Add the gradient of the penalty; as that is quadratic, its curvature times w."""
 
 
 class NetworkLinearisation:
@@ -53,139 +118,87 @@ class NetworkLinearisation:
 
     Parameters
     ----------
-    network, loss
-        Of the objective.
+    objective : NetworkObjective
+        Where it comes from, and where passes are counted.
     w : array of shape (n_params,)
         The point.
     blocks : sequence of slice
         All rows.
-    rows : callable
-        Returns the data, targets and weights (None for ``share`` each) of a block.
-    share : float
-        Weight of a row where there are none.
-    ridge : float
-        Curvature of the penalty.
-    add_penalty : callable
-        ``add_penalty(v, product)`` adds the penalty's curvature times v.
-    count : callable
-        Told the passes over the data.
     """
 
-    def __init__(
-        self, network: Network, loss: Loss, w: FloatArray, blocks: Sequence[slice],
-        rows: Callable[[slice], Sequence[Any]], share: float,
-        ridge: float, add_penalty: Callable[[FloatArray, FloatArray], None],
-        count: Callable[[float], None],
-    ) -> None:  # fmt: skip
-        self.network, self.loss, self.w = network, loss, w
-        self._rows, self._share, self._add_penalty = rows, share, add_penalty
-        self._ridge, self._count = ridge, count
+    def __init__(self, objective: Rows, w: FloatArray, blocks: Sequence[slice]) -> None:
+        self.objective, self.w = objective, w
+        self.layout = objective.network.layout
         n_rows = sum(block.stop - block.start for block in blocks)
-        needed = BUFFERS * n_rows * sum(network.sizes[1:]) * w.itemsize
-        self._parts: list[Callable[[], Block]]
-        if needed > KEPT_BYTES:
-            self._parts = [lambda rows=rows: self._at(rows) for rows in blocks]  # type: ignore[misc]
-        else:
-            kept = map_in_order(self._at, blocks)
-            self._parts = [lambda block=block: block for block in kept]  # type: ignore[misc]
-        count(0.5)
+        needed = BUFFERS * n_rows * sum(objective.network.sizes[1:]) * w.itemsize
+        self._blocks, self._kept = blocks, None
+        if needed <= KEPT_BYTES:
+            self._kept = list(map_in_order(self._at, blocks))
+            objective.passes += 0.5
 
-    def _at(self, rows: slice) -> Block:
+    def _at(self, rows: slice) -> RowBlock:
         """Go forward through a block of rows."""
-        X, y, weight, *_ = self._rows(rows)
-        first = FirstDerivatives(self.network, self.network.layout.parameters(self.w), X)
-        state = self.loss.curvature_state(y, first.raw.T)
-        return Block(first, y, self._share if weight is None else weight.T, state)
+        objective, network = self.objective, self.objective.network
+        X, y, weight, _ = objective.rows(rows)
+        ws, parameters = network.workspace(len(y), self.w.dtype), self.layout.parameters(self.w)
+        network.forward(parameters, X, ws)
+        broadcast = objective.share if weight is None else weight.T
+        return RowBlock.of(network, objective.loss, parameters, ws, y, broadcast)
 
     def gauss_newton_vec(self, v: FloatArray) -> FloatArray:
         """Multiply by the Gauss-Newton matrix."""
-
-        def product(block: Block, direction: Parameters, into: Parameters) -> None:
-            change = block.curve(self.loss, block.first.push_forward(direction))
-            block.first.pull_back(change, into)
-
-        return self._sum(product, v)
+        return self._sum(RowBlock.gauss_newton, v)
 
     def hess_vec(self, v: FloatArray) -> FloatArray:
         """Multiply by the Hessian."""
-
-        def product(block: Block, direction: Parameters, into: Parameters) -> None:
-            trace: list[Tangent] = []
-            change = block.curve(self.loss, block.first.push_forward(direction, trace))
-            slopes = self.loss.gradient(block.y, block.first.raw.T).T * block.weight
-            SecondDerivatives(block.first, slopes).pull_back(direction, trace, change, into)
-
-        return self._sum(product, v)
+        return self._sum(RowBlock.hessian, v)
 
     def _sum(
-        self, product: Callable[[Block, Parameters, Parameters], None], v: FloatArray
+        self, multiply: Callable[[RowBlock, Parameters, Parameters], None], v: FloatArray
     ) -> FloatArray:
         """Add up products over the blocks, always in the same order, and the penalty's."""
-        self._count(1.0)
-        layout = self.network.layout
-        direction = layout.parameters(v)
+        direction = self.layout.parameters(v)
 
-        def part(at: Callable[[], Block]) -> FloatArray:
-            result = np.empty_like(v)
-            product(at(), direction, layout.parameters(result))
-            return result
+        def part(block: RowBlock) -> FloatArray:
+            product = np.empty_like(v)
+            multiply(block, direction, self.layout.parameters(product))
+            return product
 
         total = np.zeros_like(v)
-        for result in map_in_order(part, self._parts):
-            total += result
-        self._add_penalty(v, total)
+        for product in self._map(part):
+            total += product
+        self.objective.add_penalty_gradient(v, total)
         return total
 
-    def kronecker_factors(self, rng: np.random.Generator | None = None) -> KroneckerFactors:
+    def _map(self, function: Callable[[RowBlock], Any]) -> Iterable[Any]:
+        """Apply a function to all blocks, in threads."""
+        self.objective.passes += 1.0
+        if self._kept is not None:
+            return map_in_order(function, self._kept)
+        return map_in_order(lambda rows: function(self._at(rows)), self._blocks)
+
+    def kronecker_factors(self, seed: int | None = None) -> KroneckerFactors:
         """Compute the Kronecker factors of the loss's part of the Gauss-Newton matrix.
 
         Parameters
         ----------
-        rng : numpy.random.Generator, optional
-            Source of random signs, for one backward pass (exact for a single output); by default
-            the curvature is written as a sum over outputs, and each of them takes a pass.
+        seed : int, optional
+            Of random signs, with which one backward pass will do (exactly, for a single output): of
+            all random columns whose outer product is the curvature in expectation, they have the
+            least variance, less than gradients at labels drawn from the model. By default each
+            output takes a pass.
         """
-        self._count(0.5)
 
-        def part(at: Callable[[], Block]) -> KroneckerFactors:
-            block = at()
-            roots = curvature_roots(self.loss, block.state, block.weight, rng)
-            weight = np.broadcast_to(block.weight, block.first.raw.shape).max(axis=0)
-            first = block.first
-            return kronecker_factors(self.network, first.parameters, first.ws, roots, weight)
+        def part(block: RowBlock) -> KroneckerFactors:
+            return block.kronecker_factors(None if seed is None else np.random.default_rng(seed))
 
-        # Random signs have to be drawn in the blocks' order.
-        parts = map_in_order(part, self._parts) if rng is None else map(part, self._parts)
-        total: KroneckerFactors | None = None
+        parts = iter(self._map(part))
+        total: KroneckerFactors = next(parts)
         for factors in parts:
-            total = factors if total is None else total + factors
-        assert total is not None
+            total = total + factors
         return total
 
-    def kronecker_inverse(self, rng: np.random.Generator | None = None) -> KroneckerInverse:
+    def kronecker_inverse(self, seed: int | None = None) -> KroneckerInverse:
         """Approximate the inverse of the Gauss-Newton matrix, for any damping."""
-        return KroneckerInverse(self.network.layout, self.kronecker_factors(rng), self._ridge)
-
-
-
-def curvature_roots(
-    loss: Loss, state: FloatArray, weight: Any, rng: np.random.Generator | None
-) -> list[FloatArray]:
-    """Write weighted curvatures as sums of outer products of columns, shape (n_outputs, n_rows).
-
-    With random signs a single column will do: its outer product is right in expectation. They beat
-    labels drawn from the model: of all such columns they have the least variance, and none with a
-    single output.
-    """
-    scale = np.sqrt(weight)
-    n_outputs = state.shape[1]
-    if rng is not None:
-        signs = rng.integers(0, 2, size=(n_outputs, len(state))).astype(state.dtype)
-        signs *= 2.0
-        signs -= 1.0
-        return [loss.curvature_root(state, signs.T).T * scale]
-    unit = np.eye(n_outputs, dtype=state.dtype)
-    return [
-        loss.curvature_root(state, np.broadcast_to(unit[k], state.shape)).T * scale
-        for k in range(n_outputs)
-    ]
+        ridge = self.objective.penalty.strong_convexity
+        return KroneckerInverse(self.layout, self.kronecker_factors(seed), ridge)

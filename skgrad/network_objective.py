@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from copy import copy
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from scipy.linalg.blas import daxpy, saxpy
@@ -16,8 +17,9 @@ from skgrad.augmentation import Augmentation
 from skgrad.capabilities import Capability, Smoothness
 from skgrad.linalg import BLOCK_BYTES, take_rows
 from skgrad.losses import Loss
-from skgrad.models.network import Moments, Network, Parameters, Role, Workspace
-from skgrad.network_linearisation import NetworkLinearisation
+from skgrad.models.network import ColumnScaler, Moments, Network, Parameters, Role, Workspace
+from skgrad.network_batch import NetworkBatch, column_scale
+from skgrad.network_linearisation import NetworkLinearisation, RowBlock
 from skgrad.penalties import Penalty
 
 # Rows are gathered in chunks of about this size: one indexing operation serves many batches.
@@ -37,15 +39,6 @@ SMALLEST_CURVATURE = 0.5
 # A weight moves by about this in training: layers of some hundred inputs start with weights of
 # about 0.1.
 DISPLACEMENT = 0.01
-
-
-class NetworkBatch(NamedTuple):
-    """Some rows; ``weight`` as in `skgrad.rows.Batch`, ``rng`` for what training adds at random."""
-
-    X: Matrix
-    y: Array
-    weight: FloatArray | None
-    rng: np.random.Generator | None
 
 
 class NetworkObjective:
@@ -74,10 +67,13 @@ class NetworkObjective:
         Weights, not negative; all one by default.
     dtype : numpy dtype
         Of parameters and arithmetic.
+    scaler : ColumnScaler, optional
+        Applied to every row of X.
     augmentation : Augmentation, optional
         Applied to batches in training.
     rate_factors, decay_factors : array of shape (n_params,), optional
-        Factors of the learning rate and of weight decay; by default 1, and 1 for weights, 0 else.
+        Factors of the learning rate, by default all one, and of weight decay, by default one for
+        weights and zero for the rest.
     """
 
     convex = False
@@ -93,18 +89,23 @@ class NetworkObjective:
         sample_weight: FloatArray | None = None,
         *,
         dtype: Any = np.float64,
+        scaler: ColumnScaler | None = None,
         augmentation: Augmentation | None = None,
         rate_factors: FloatArray | None = None,
+        decay_factors: FloatArray | None = None,
     ) -> None:
         self.network, self.loss, self.penalty = network, loss, penalty
         self.X, self.y, self.dtype = X, y, np.dtype(dtype)
         self.n_samples, self.n_params = X.shape[0], network.n_params
-        self.augmentation, self.rate_factors = augmentation, rate_factors
+        self.scaler, self.augmentation, self.rate_factors = scaler, augmentation, rate_factors
         self.passes = 0.0
         self.weight: FloatArray | None = None
         self.share = 1.0 / self.n_samples
         if sample_weight is not None:
             self.weight = (sample_weight / sample_weight.sum()).astype(self.dtype, copy=False)
+        if decay_factors is None:
+            decay_factors = network.layout.spread({Role.WEIGHTS: 1.0}, 0.0).astype(self.dtype)
+        self.decay_factors = decay_factors
         self._weights = [group.where for group in network.layout.of_role(Role.WEIGHTS)]
         self._gradient = np.empty(self.n_params, self.dtype)
         self._gradient_views = network.layout.parameters(self._gradient)
@@ -114,7 +115,7 @@ class NetworkObjective:
         self._point: FloatArray | None = None
         self._n_batches = 1
 
-    # -- facts that solvers ask for -----------------------------------------------------------------
+    # -- facts that solvers ask for -----------------------------------------------------------
 
     @property
     def offers(self) -> frozenset[Capability]:
@@ -125,6 +126,11 @@ class NetworkObjective:
             Capability.SMOOTH_PENALTY: self.penalty.smooth,
         }
         return frozenset(capability for capability, holds in facts.items() if holds)
+
+    @property
+    def largest_product(self) -> int:
+        """Number of multiplications of a pass over all rows through the largest layer."""
+        return self.n_samples * max(a * b for a, b in pairwise(self.network.sizes))
 
     def lacks(self, capability: Capability) -> str:
         """Say in a clause why a capability is not offered."""
@@ -172,23 +178,20 @@ class NetworkObjective:
         """Return NaN: a gradient says nothing about the distance to the minimum."""
         return math.nan
 
-    def exploded(self, w: FloatArray, gradient: FloatArray, t: int) -> str:
+    def exploded(self, gradient: FloatArray, t: int) -> str:
         """Say at which update the loss became infinite or NaN, and which layer's gradient grew."""
-        per_epoch = self._n_batches
-        sizes = {
-            group: float(np.abs(group.view(gradient)).max())
-            for group in self.network.layout.groups
-        }
-        # The backward pass starts at the output: the first layer on its way that is not finite.
-        broken = [group for group, size in sizes.items() if not math.isfinite(size)]
-        group = broken[-1] if broken else max(sizes, key=lambda group: sizes[group])
+        per_epoch, groups = self._n_batches, self.network.layout.groups
+        sizes = [float(np.abs(group.view(gradient)).max()) for group in groups]
+        # The backward pass starts at the output: the last group that is not finite was the first.
+        broken = [k for k, size in enumerate(sizes) if not math.isfinite(size)]
+        group = groups[broken[-1] if broken else int(np.argmax(sizes))]
         n_layers = len(self.network.sizes) - 1
         return (
-            f"the loss was not finite in epoch {t // per_epoch + 1}, step {t % per_epoch + 1}; the "
+            f"The loss was not finite in epoch {t // per_epoch + 1}, step {t % per_epoch + 1}; the "
             f"gradient grew most in the {group.role.value} of layer {group.layer + 1} of {n_layers}"
         )
 
-    # -- values and derivatives ---------------------------------------------------------------------
+    # -- values and derivatives ---------------------------------------------------------------
 
     def value(self, w: FloatArray) -> float:
         """Compute F(w), without anything random."""
@@ -196,7 +199,7 @@ class NetworkObjective:
         parameters, moments = self.network.layout.parameters(w), self.moments(w)
 
         def part(rows: slice) -> float:
-            batch = self._rows(rows)
+            batch = self.rows(rows)
             ws = self.network.workspace(batch.X.shape[0], self.dtype)
             raw = self.network.forward(parameters, batch.X, ws, moments=moments)
             return self._sum(self.loss.value(batch.y, raw.T), batch.weight)
@@ -209,7 +212,7 @@ class NetworkObjective:
         parameters = self.network.layout.parameters(w)
 
         def part(rows: slice) -> tuple[float, FloatArray]:
-            batch, gradient = self._rows(rows), np.empty_like(self._gradient)
+            batch, gradient = self.rows(rows), np.empty_like(self._gradient)
             ws = self.network.workspace(batch.X.shape[0], self.dtype)
             into = self.network.layout.parameters(gradient)
             return self._pass(parameters, batch, ws, 1.0, into), gradient
@@ -221,18 +224,19 @@ class NetworkObjective:
         return value + self.add_penalty(w, gradient), gradient
 
     def linearise(self, w: FloatArray) -> NetworkLinearisation:
-        """Prepare products with the Hessian and the Gauss-Newton matrix at w."""
-        return NetworkLinearisation(
-            self.network, self.loss, w, self._blocks(), self._rows, self.share,
-            self.penalty.strong_convexity, self.add_penalty_gradient, self._count,
-        )  # fmt: skip
+        """Prepare products with the Hessian and the Gauss-Newton matrix at w, and count them."""
+        return NetworkLinearisation(self, w, self._blocks())
 
-    def hess_vec(self, w: FloatArray, v: FloatArray) -> FloatArray:
-        """Multiply the Hessian at w by v."""
-        return self.linearise(w).hess_vec(v)
+    def linearised_batch(self, batch: NetworkBatch) -> RowBlock:
+        """Use the forward pass of the last `loss_and_gradient`, which was of this batch.
 
-    def _count(self, passes: float) -> None:
-        self.passes += passes
+        Valid until the parameters move.
+        """
+        assert self._viewed is not None
+        factor, n_rows = self.n_samples / batch.X.shape[0], batch.X.shape[0]
+        weight = factor * self.share if batch.weight is None else factor * batch.weight.T
+        parameters, ws = self._viewed[1], self._workspaces[n_rows]
+        return RowBlock.of(self.network, self.loss, parameters, ws, batch.y, weight)
 
     def loss_and_gradient(self, w: FloatArray, batch: NetworkBatch) -> tuple[float, FloatArray]:
         """Estimate value and gradient of F without its penalty by a batch.
@@ -267,7 +271,7 @@ class NetworkObjective:
             return float(np.add.reduce(terms * weight, axis=None, dtype=np.float64))
         return self.share * float(np.add.reduce(terms, axis=None, dtype=np.float64))
 
-    # -- penalty ------------------------------------------------------------------------------------
+    # -- penalty ------------------------------------------------------------------------------
 
     def add_penalty(self, w: FloatArray, gradient: FloatArray) -> float:
         """Add the gradient of a smooth penalty in place and return its value, else 0."""
@@ -303,7 +307,7 @@ class NetworkObjective:
             moved[where] = self.penalty.prox(w[where], step)
         return moved
 
-    # -- rows ---------------------------------------------------------------------------------------
+    # -- rows ---------------------------------------------------------------------------------
 
     def batches(
         self, batch_size: int, rng: np.random.Generator, *, shuffle: bool
@@ -314,7 +318,7 @@ class NetworkObjective:
         self._n_batches = -(-n // batch_size)
         for start, stop in self._chunks(batch_size):
             rows = slice(start, stop) if order is None else order[start:stop]
-            X, y, weight, _ = self._rows(rows)
+            X, y, weight, _ = self.rows(rows)
             for first in range(0, stop - start, batch_size):
                 part = slice(first, min(first + batch_size, stop - start))
                 batch_weight = None if weight is None else weight[part]
@@ -335,27 +339,36 @@ class NetworkObjective:
             part.weight = self.weight[rows] * (1.0 / self.weight[rows].sum())
         return part
 
+    def sample(self, n_samples: int) -> Matrix:
+        """Copy evenly spaced rows of X, as the network sees them."""
+        return self.rows(np.arange(0, self.n_samples, max(1, self.n_samples // n_samples))).X
+
     def moments(self, w: FloatArray) -> list[Moments] | None:
         """Compute the moments that predictions need, layer by layer; None if they need none."""
         normalization = self.network.normalization
         if normalization is None or not normalization.mixes_rows:
             return None
-        rows = slice(0, self.n_samples, max(1, self.n_samples // MOMENT_ROWS))
-        X = self._rows(np.arange(self.n_samples)[rows]).X
+        X = self.sample(MOMENT_ROWS)
         ws = self.network.workspace(X.shape[0], self.dtype)
         self.network.forward(self.network.layout.parameters(w), X, ws)
         return [hidden.moments for hidden in ws.hidden if hidden.moments is not None]
 
-    def _rows(self, rows: slice | IntArray) -> NetworkBatch:
-        X = take_rows(self.X, rows).astype(self.dtype, copy=False)
-        return NetworkBatch(X, self.y[rows], None if self.weight is None else self.weight[rows], None)
+    def rows(self, rows: slice | IntArray) -> NetworkBatch:
+        X = take_rows(self.X, rows)
+        X = (X if self.scaler is None else self.scaler(X)).astype(self.dtype, copy=False)
+        return NetworkBatch(
+            X, self.y[rows], None if self.weight is None else self.weight[rows], None
+        )
 
     def _augmented(
         self, X: Matrix, y: Array, weight: FloatArray | None, rng: np.random.Generator
     ) -> NetworkBatch:
         if self.augmentation is not None:
             if self._column_scale is None:
-                self._column_scale = column_scale(self.X).astype(self.dtype)
+                sample = self.sample(MOMENT_ROWS)
+                self._column_scale = column_scale(sample).astype(self.dtype)
+            if np.may_share_memory(X, self.X):  # an augmentation may change the batch in place
+                X = X.copy()
             X, y = self.augmentation.apply(X, y, rng, self._column_scale)
         return NetworkBatch(X, y, weight, rng)
 
@@ -380,12 +393,3 @@ class NetworkObjective:
 def norm(vector: FloatArray) -> float:
     """Compute the Euclidean norm."""
     return math.sqrt(float(vector @ vector))
-
-
-def column_scale(X: Matrix) -> FloatArray:
-    """Standard deviation of each column."""
-    if isinstance(X, np.ndarray):
-        return X.std(axis=0, dtype=np.float64)
-    mean = np.asarray(X.mean(axis=0)).ravel()
-    square = np.asarray(X.multiply(X).mean(axis=0)).ravel()
-    return np.sqrt(np.maximum(square - mean * mean, 0.0))

@@ -16,6 +16,12 @@ from skgrad.solvers import choose_solver
 
 N_CLASSES = 3
 
+# Linear estimators pass targets on as they are: not repeated, and classes as codes or signs.
+LINEAR_LOSSES = {
+    name: loss
+    for name, loss in LOSSES.items()
+    if not loss.repeats_target and loss.target != "probabilities"
+}
 # Hyper-parameters away from their defaults.
 LOSS_PARAMETERS = {
     "huber": {"delta": 0.7},

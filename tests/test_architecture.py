@@ -30,6 +30,7 @@ FLOORS = {
     "losses": 1,
     "penalties": 1,
     "schedules": 1,
+    "augmentation": 1,
     "models": 1,
     "rows": 1.25,  # the parts of the objective, in the order in which it is built from them
     "row_space": 1.25,

@@ -2,18 +2,18 @@
 
 import numpy as np
 import pytest
-from problems import Variant, from_singular_values, make_data, make_loss
+from problems import LINEAR_LOSSES, Variant, from_singular_values, make_data, make_loss
 from scipy import sparse
 from tolerances import arithmetic, coefficients
 
 from skgrad import linearisation, sweep
-from skgrad.losses import LOSSES, Multinomial
+from skgrad.losses import Multinomial
 from skgrad.models import LinearModel
 from skgrad.objective import Objective
 from skgrad.penalties import L2, NoPenalty
 from skgrad.solvers._conjugate_gradient import conjugate_gradients
 
-SMOOTH = [name for name in LOSSES if LOSSES[name].smooth]
+SMOOTH = [name for name in LINEAR_LOSSES if LINEAR_LOSSES[name].smooth]
 
 
 def separable(n_samples, n_features, n_classes, rng, dtype=float):

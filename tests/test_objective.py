@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 from problems import (
+    LINEAR_LOSSES,
     LOSS_PARAMETERS,
     PENALTIES,
     PENALTY_PARAMETERS,
@@ -22,22 +23,22 @@ from tolerances import FINITE_DIFFERENCE, SPECTRUM, arithmetic
 
 from skgrad import linalg
 from skgrad.capabilities import Capability
-from skgrad.losses import LOSSES, Huber, Logistic, Poisson, SquaredError
+from skgrad.losses import Huber, Logistic, Poisson, SquaredError
 from skgrad.models import LinearModel
 from skgrad.objective import Objective
 from skgrad.penalties import L1, L2, NonNegative, NoPenalty
 
-every_loss = pytest.mark.parametrize("loss_name", LOSSES)
+every_loss = pytest.mark.parametrize("loss_name", LINEAR_LOSSES)
 every_penalty = pytest.mark.parametrize("kind", PENALTIES)
 every_layout = pytest.mark.parametrize("layout", ["dense", "csr"])
 
-SMOOTH = [name for name in LOSSES if LOSSES[name].smooth]
+SMOOTH = [name for name in LINEAR_LOSSES if LINEAR_LOSSES[name].smooth]
 BOUNDED = [name for name in SMOOTH if np.isfinite(make_loss(name).max_curvature)]
 
 
 def variants(layout, loss_name):
     """Every kind of data in one layout."""
-    n_outputs = [1] if LOSSES[loss_name].coupled else [1, 3]
+    n_outputs = [1] if LINEAR_LOSSES[loss_name].coupled else [1, 3]
     kinds = product(["none", "rows", "outputs"], [True, False], n_outputs)
     return [Variant(layout, "float64", *kind) for kind in kinds]
 
@@ -67,7 +68,7 @@ def direct_value(data, loss, penalty, w):
 
 def test_every_penalty_and_loss_is_known_here():
     assert set(PENALTIES) == set(PENALTY_PARAMETERS)
-    assert set(LOSS_PARAMETERS) <= set(LOSSES)
+    assert set(LOSS_PARAMETERS) <= set(LINEAR_LOSSES)
 
 
 @every_layout
@@ -411,7 +412,7 @@ def test_smoothness_bounds_the_hessian(loss_name, weights, kind, rng):
 
 
 @pytest.mark.parametrize("weights", ["none", "rows"])
-@pytest.mark.parametrize("loss_name", [name for name in BOUNDED if not LOSSES[name].coupled])
+@pytest.mark.parametrize("loss_name", [name for name in BOUNDED if not LINEAR_LOSSES[name].coupled])
 def test_row_smoothness_bounds_every_row(loss_name, weights, rng):
     objective = make_objective(make_loss(loss_name), L2(0.1), Variant(weights=weights))
     bound = objective.smoothness().row
@@ -440,7 +441,7 @@ def with_best_intercept(objective, w):
 
 @every_penalty
 @pytest.mark.parametrize("intercept", [True, False])
-@pytest.mark.parametrize("loss_name", [n for n in LOSSES if not LOSSES[n].coupled])
+@pytest.mark.parametrize("loss_name", [n for n in LINEAR_LOSSES if not LINEAR_LOSSES[n].coupled])
 def test_gaps_bound_the_suboptimality(loss_name, kind, intercept, rng):
     loss = make_loss(loss_name)
     objective = make_objective(
@@ -517,7 +518,9 @@ def test_offers_tell_the_truth(loss_name, kind):
 
 @every_penalty
 @pytest.mark.parametrize("weights", ["none", "rows", "outputs"])
-@pytest.mark.parametrize("loss_name", [n for n in LOSSES if LOSSES[n].piecewise_linear])
+@pytest.mark.parametrize(
+    "loss_name", [n for n in LINEAR_LOSSES if LINEAR_LOSSES[n].piecewise_linear]
+)
 def test_hinges_add_up_to_the_objective(loss_name, weights, kind, rng):
     variant = Variant(weights=weights, n_outputs=2)
     objective = make_objective(make_loss(loss_name), make_penalty(kind), variant)
@@ -536,7 +539,7 @@ def test_hinges_add_up_to_the_objective(loss_name, weights, kind, rng):
         np.testing.assert_allclose(product, expected, rtol=1e-9, atol=1e-10)
 
 
-@pytest.mark.parametrize("loss_name", [n for n in LOSSES if LOSSES[n].has_prox])
+@pytest.mark.parametrize("loss_name", [n for n in LINEAR_LOSSES if LINEAR_LOSSES[n].has_prox])
 def test_smoothed_objective_is_a_lower_bound_that_tightens(loss_name, rng):
     objective = make_objective(make_loss(loss_name), L2(0.1), Variant(weights="rows"))
     w = draw_w(objective, rng)

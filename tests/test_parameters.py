@@ -4,14 +4,17 @@ import pytest
 from sklearn.utils._param_validation import InvalidParameterError, validate_parameter_constraints
 
 from skgrad import LinearRegression, LinearSVC, LinearSVR, LogisticRegression
+from skgrad.augmentation import AUGMENTATIONS
 from skgrad.losses import LOSSES, Huber
+from skgrad.models.network import ACTIVATIONS, INITIALIZERS
 from skgrad.penalties import L1, L2, ElasticNet, NonNegative, NoPenalty
 from skgrad.schedules import SCHEDULES
 from skgrad.solvers import SOLVERS, Adam
 
 ESTIMATORS = [LinearRegression, LogisticRegression, LinearSVC, LinearSVR]
 PENALTIES = [L1, L2, ElasticNet, NonNegative, NoPenalty]
-ALL = [*ESTIMATORS, *PENALTIES, *LOSSES.values(), *SCHEDULES.values(), *SOLVERS.values()]
+REGISTRIES = [LOSSES, SCHEDULES, SOLVERS, ACTIVATIONS, INITIALIZERS, AUGMENTATIONS]
+ALL = [*ESTIMATORS, *PENALTIES, *(kind for registry in REGISTRIES for kind in registry.values())]
 
 
 @pytest.mark.parametrize("kind", ALL)

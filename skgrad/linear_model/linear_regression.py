@@ -16,7 +16,9 @@ from skgrad.losses import LOSSES, Loss, Poisson, get_loss
 from skgrad.penalties import Penalty
 from skgrad.solvers import Solver
 
-REGRESSION_LOSSES = {name for name, loss in LOSSES.items() if loss.target == "continuous"}
+REGRESSION_LOSSES = {
+    name for name, loss in LOSSES.items() if loss.target == "continuous" and not loss.repeats_target
+}
 
 
 class LinearRegression(MultiOutputMixin, StreamingRegressor, LossRegressor):
@@ -155,6 +157,11 @@ class LinearRegression(MultiOutputMixin, StreamingRegressor, LossRegressor):
             raise ValueError(
                 f"loss={self.loss!r} is a loss for classification. LinearRegression takes "
                 f"{', '.join(sorted(REGRESSION_LOSSES))}, or another loss for real targets."
+            )
+        if loss.repeats_target:
+            raise ValueError(
+                f"loss={self.loss!r} takes several predictions for each target, and "
+                "LinearRegression makes one. Fit one model for each."
             )
         return loss
 

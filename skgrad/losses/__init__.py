@@ -3,11 +3,13 @@
 from skgrad._parameters import unknown_name
 from skgrad.losses._base import Loss
 from skgrad.losses.absolute_error import AbsoluteError
+from skgrad.losses.cross_entropy import CrossEntropy
 from skgrad.losses.epsilon_insensitive import EpsilonInsensitive, SquaredEpsilonInsensitive
 from skgrad.losses.hinge import Hinge, SquaredHinge
 from skgrad.losses.huber import Huber
 from skgrad.losses.logistic import Logistic
 from skgrad.losses.moreau_envelope import MoreauEnvelope
+from skgrad.losses.multi_quantile import MultiQuantile
 from skgrad.losses.multinomial import Multinomial
 from skgrad.losses.poisson import Poisson
 from skgrad.losses.quantile import Quantile
@@ -16,12 +18,14 @@ from skgrad.losses.squared_error import SquaredError
 __all__ = [
     "LOSSES",
     "AbsoluteError",
+    "CrossEntropy",
     "EpsilonInsensitive",
     "Hinge",
     "Huber",
     "Logistic",
     "Loss",
     "MoreauEnvelope",
+    "MultiQuantile",
     "Multinomial",
     "Poisson",
     "Quantile",
@@ -38,10 +42,12 @@ LOSSES: dict[str, type[Loss]] = {
         AbsoluteError,
         Huber,
         Quantile,
+        MultiQuantile,
         EpsilonInsensitive,
         SquaredEpsilonInsensitive,
         Logistic,
         Multinomial,
+        CrossEntropy,
         Hinge,
         SquaredHinge,
         Poisson,

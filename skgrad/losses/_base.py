@@ -9,7 +9,7 @@ from skgrad._kernels.formulas import CompiledLoss
 from skgrad._parameters import Parameterized
 from skgrad._typing import Array, FloatArray, IntArray
 
-Target: TypeAlias = Literal["continuous", "binary01", "sign", "class_index"]
+Target: TypeAlias = Literal["continuous", "binary01", "sign", "class_index", "probabilities"]
 
 
 class Loss(Parameterized, ABC):
@@ -18,8 +18,8 @@ class Loss(Parameterized, ABC):
     A loss is a value: it holds hyper-parameters, stored as given, and no data. All methods are
     unweighted and per sample; sums, weights and penalties belong to the objective.
 
-    Everywhere `raw` has shape (n_samples, n_outputs) and so has `y`, except that a coupled loss
-    takes integer class codes of shape (n_samples,). The arrays hold float32 or float64, alike
+    Everywhere `raw` has shape (n_samples, n_outputs) and so has `y`, unless it holds class codes,
+    of shape (n_samples,). The arrays hold float32 or float64, alike
     in `y` and `raw`; results keep that dtype, and inputs are never modified.
 
     Attributes
@@ -39,28 +39,35 @@ class Loss(Parameterized, ABC):
     separated_below : float
         Value below which a row's own class has the largest raw prediction, for losses of (hard)
         classes whose infimum, 0, is at infinity; 0 for the others.
+    equivariant : bool
+        Whether the minimiser of a scaled and shifted target is scaled and shifted likewise.
     continuous_curvature : bool
         Whether the curvature has no jumps, so that near the optimum it tells how far that is.
-    target : {"continuous", "binary01", "sign", "class_index"}
+    target : {"continuous", "binary01", "sign", "class_index", "probabilities"}
         What `y` holds: real numbers; numbers in [0, 1], which are 0 or 1 for hard labels;
-        -1 or +1; integers from 0 to n_outputs - 1.
+        -1 or +1; integers from 0 to n_outputs - 1; rows of probabilities, which sum to 1.
+    repeats_target : bool
+        Whether several columns of raw predict the same target, so that `y` is what
+        `repeat_target` makes of the targets.
 
     Notes
     -----
-    The default of `value_and_gradient`, `inverse_link`, `prox`, `formula`, `check_target` and, for
-    coupled losses, of the methods that begin at `curvature_state` is meant to be replaced where a
-    loss has something better or different.
+    The default of `value_and_gradient`, `inverse_link`, `prox`, `formula`, `check_target`,
+    `repeat_target` and, for coupled losses, of the methods that begin at `curvature_state` is meant
+    to be replaced where a loss has something better or different.
     """
 
     name: ClassVar[str]
     smooth: ClassVar[bool]
     target: ClassVar[Target]
+    equivariant: ClassVar[bool] = False
     coupled: ClassVar[bool] = False
     quadratic: ClassVar[bool] = False
     has_prox: ClassVar[bool] = False
     continuous_curvature: ClassVar[bool] = True
     separated_below: ClassVar[float] = 0.0
     piecewise_linear: ClassVar[bool] = False
+    repeats_target: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Forget an inherited `formula` where the value or the gradient is another one."""
@@ -107,7 +114,7 @@ class Loss(Parameterized, ABC):
         return state * direction
 
     def curvature_root(self, state: FloatArray, direction: FloatArray) -> FloatArray:
-        """Some square root R of each sample's curvature, RR', times its row of `direction`."""
+        """Multiply by some square root R of each sample's curvature, which is RR'."""
         return np.sqrt(state) * direction
 
     def total_curvature(self, state: FloatArray, weight: FloatArray) -> FloatArray:
@@ -128,6 +135,10 @@ class Loss(Parameterized, ABC):
     def inverse_link(self, raw: FloatArray) -> FloatArray:
         """Map `raw` to the expected target; the identity, unless the loss has a link."""
         return raw
+
+    def repeat_target(self, y: Array) -> Array:
+        """Repeat columns of targets, (n_samples, n_targets), so that each column of raw has one."""
+        return y
 
     def hinges(self, y: Array) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Write a piecewise linear loss as sum_k cost_k max(sign_k z - offset_k, 0).

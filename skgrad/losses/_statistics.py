@@ -16,8 +16,11 @@ def weighted_mean(y: Array, weights: FloatArray) -> FloatArray:
     return mean
 
 
-def weighted_quantile(y: Array, quantile: float, weights: FloatArray) -> FloatArray:
-    """Minimiser of the weighted pinball loss, the middle one where there is an interval."""
+def weighted_quantile(y: Array, quantile: float | FloatArray, weights: FloatArray) -> FloatArray:
+    """Minimiser of the weighted pinball loss, the middle one where there is an interval.
+
+    `quantile` is a number, or one for each column.
+    """
     present = weights > 0
     y, weights = y[present].astype(np.float64, copy=False), weights[present]
     order = np.argsort(y, axis=0)

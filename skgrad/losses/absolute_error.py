@@ -31,6 +31,7 @@ class AbsoluteError(Loss):
     name: ClassVar[str] = "absolute_error"
     smooth: ClassVar[bool] = False
     target: ClassVar[Target] = "continuous"
+    equivariant: ClassVar[bool] = True
     has_prox: ClassVar[bool] = True
     piecewise_linear: ClassVar[bool] = True
 

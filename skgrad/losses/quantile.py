@@ -1,19 +1,16 @@
 """The quantile (pinball) loss."""
 
-from math import inf
 from numbers import Real
 from typing import Any, ClassVar
 
-import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from skgrad._kernels.formulas import CompiledLoss, LossFormula
-from skgrad._typing import Array, FloatArray
-from skgrad.losses._base import Loss, Target, border_tolerance, two_sided
-from skgrad.losses._statistics import weighted_quantile
+from skgrad._typing import Array
+from skgrad.losses._pinball import Pinball
 
 
-class Quantile(Loss):
+class Quantile(Pinball):
     """Quantile loss, also called pinball or check loss.
 
     ::
@@ -40,10 +37,6 @@ class Quantile(Loss):
     """
 
     name: ClassVar[str] = "quantile"
-    smooth: ClassVar[bool] = False
-    target: ClassVar[Target] = "continuous"
-    has_prox: ClassVar[bool] = True
-    piecewise_linear: ClassVar[bool] = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "quantile": [Interval(Real, 0, 1, closed="neither")]
     }
@@ -55,45 +48,5 @@ class Quantile(Loss):
     def formula(self) -> CompiledLoss:
         return CompiledLoss(LossFormula.QUANTILE, self.quantile)
 
-    @property
-    def max_curvature(self) -> float:
-        return inf
-
-    def value(self, y: Array, raw: FloatArray) -> FloatArray:
-        quantile, residual = float(self.quantile), y - raw
-        below = quantile * residual
-        residual *= quantile - 1.0
-        np.maximum(residual, below, out=residual)
-        return residual
-
-    def gradient(self, y: Array, raw: FloatArray) -> FloatArray:
-        side = raw - y
-        np.sign(side, out=side)
-        # max(side, 0) - quantile |side|: 1 - quantile above y, -quantile below, 0 at y.
-        gradient = np.maximum(side, 0.0)
-        np.abs(side, out=side)
-        side *= float(self.quantile)
-        gradient -= side
-        return gradient
-
-    def curvature(self, y: Array, raw: FloatArray) -> FloatArray:
-        return np.zeros_like(raw)
-
-    def hinges(self, y: Array) -> tuple[FloatArray, FloatArray, FloatArray]:
-        return two_sided(y, 0.0, 1.0 - float(self.quantile), float(self.quantile))
-
-    def clip_dual(self, y: Array, dual: FloatArray) -> FloatArray:
-        clipped: FloatArray = dual.clip(-self.quantile, 1.0 - self.quantile)
-        return clipped
-
-    def conjugate(self, y: Array, dual: FloatArray) -> FloatArray:
-        quantile, tolerance = float(self.quantile), border_tolerance(dual)
-        inside = (dual >= -quantile - tolerance) & (dual <= 1.0 - quantile + tolerance)
-        return np.where(inside, dual * y, inf)
-
-    def prox(self, y: Array, raw: FloatArray, step_size: float | FloatArray) -> FloatArray:
-        quantile = float(self.quantile)
-        return raw - (raw - y).clip(-quantile * step_size, (1.0 - quantile) * step_size)
-
-    def _constant(self, y: Array, weights: FloatArray, n_outputs: int | None) -> FloatArray:
-        return weighted_quantile(y, float(self.quantile), weights)
+    def _quantile(self, like: Array) -> float:
+        return float(self.quantile)

@@ -31,6 +31,7 @@ class SquaredError(Loss):
     name: ClassVar[str] = "squared_error"
     smooth: ClassVar[bool] = True
     target: ClassVar[Target] = "continuous"
+    equivariant: ClassVar[bool] = True
     quadratic: ClassVar[bool] = True
     has_prox: ClassVar[bool] = True
 

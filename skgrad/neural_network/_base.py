@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -25,48 +25,31 @@ from skgrad._threads import single_threaded_blas
 from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.augmentation import Augmentation, get_augmentation
 from skgrad.linear_model._base import unchanged_on_error
+from skgrad.linear_model._callbacks import SklearnCallbacks
 from skgrad.linear_model._problem import elastic_net, weighted_rows
-from skgrad.losses import Loss, get_loss
+from skgrad.losses import get_loss
 from skgrad.models.network import (
     Activation,
+    ColumnScaler,
     Initializer,
+    InputScaling,
     Network,
     Normalization,
     get_activation,
+    get_input_scaling,
     get_normalization,
 )
 from skgrad.network_objective import NetworkObjective
+from skgrad.neural_network._factors import group_factors
 from skgrad.neural_network._fitted import attributes, flatten, parameters_of
 from skgrad.neural_network._initialize import initial_parameters
 from skgrad.neural_network._monitor import Monitor
-from skgrad.solvers import Result, Solver, State, Status, get_solver
+from skgrad.neural_network._prediction import predict_raw
+from skgrad.neural_network._task import Task, hold_out
+from skgrad.solvers import SGD, Result, Solver, State, Status, get_solver
 
 # Rows of a batch by default, as in scikit-learn.
 BATCH_SIZE = 200
-# Rows that are predicted at a time: activations stay in cache.
-PREDICTED_ROWS = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """Validated data in the loss's coding.
-
-    ``targets`` are y as scores need them; ``weight`` has shape (n_samples, 1) or is None.
-    """
-
-    loss: Loss
-    X: Matrix
-    y: Array
-    targets: Array
-    weight: FloatArray | None
-    n_outputs: int
-
-    def rows(self, rows: Array) -> Task:
-        """Restrict to some rows."""
-        weight = None if self.weight is None else self.weight[rows]
-        return replace(
-            self, X=self.X[rows], y=self.y[rows], targets=self.targets[rows], weight=weight
-        )
 
 
 @dataclass(slots=True)
@@ -79,9 +62,14 @@ class Stream:
     rng: np.random.Generator
 
 
+def network_solver(solver: str | Solver) -> Solver:
+    """Resolve a solver; "sgd" has Nesterov momentum here, as in scikit-learn's networks."""
+    return SGD(momentum=0.9, nesterov=True) if solver == "sgd" else get_solver(solver)
+
+
 def learns_in_batches(estimator: Any) -> bool:
     """Tell whether `partial_fit` is there: full-batch solvers need all data at once."""
-    return bool(get_solver(estimator.solver).stochastic)
+    return bool(network_solver(estimator.solver).stochastic)
 
 
 class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
@@ -110,10 +98,16 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
         "normalization": [str, Normalization, None],
         "residual": ["boolean"],
         "weight_init": [str, Initializer],
+        "output_init": [str, Initializer],
+        "input_scaling": [str, InputScaling, None],
+        "learn_input_scale": ["boolean"],
+        "parametrization": [StrOptions({"standard", "ntk"})],
+        "learning_rate_factors": [dict, None],
+        "decay_factors": [dict, None],
         "augment": [str, Augmentation, callable, "array-like", None],
         "dtype": [StrOptions({"auto", "float32", "float64"})],
     }  # fmt: skip
-    _named_objects: ClassVar[dict[str, Any]] = {"solver": get_solver, "loss": get_loss}
+    _named_objects: ClassVar[dict[str, Any]] = {"solver": network_solver, "loss": get_loss}
 
     @abstractmethod
     def _task(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Task:
@@ -154,18 +148,23 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
             rng = self._rng()
             task, held_out = self._hold_out(task, rng, X_val, y_val)
             solver = self._solver(task)
-            objective = self._objective(task, solver)
+            scaler = vars(self).get("scaler_") if warm else self._scaler(task.X)
+            objective = self._objective(task, solver, scaler)
             w = self._fitted_vector(objective) if warm else None
             if w is None:
-                w = initial_parameters(objective, self.weight_init, rng)
+                w = initial_parameters(objective, self.weight_init, self.output_init, rng)
             score = None if held_out is None else self._validation(objective, held_out)
-            monitor = Monitor(float(self.tol), float(self.n_iter_no_change), score)
-            with single_threaded_blas(task.X):
+            monitor = Monitor(
+                float(self.tol), float(self.n_iter_no_change), score, noisy=solver.stochastic
+            )
+            reporting = SklearnCallbacks(self, objective, X, y, sample_weight)
+            with single_threaded_blas(task.X, objective.largest_product), reporting as bridge:
                 result = solver.run(
-                    objective, w, tol=0.0, max_iter=self.max_iter, rng=rng, callbacks=[monitor]
-                )
-            self._store(objective, result, solver, monitor)
-            self._warn(result, monitor)
+                    objective, w, tol=0.0, max_iter=self.max_iter, rng=rng,
+                    callbacks=[monitor, *bridge],
+                )  # fmt: skip
+                self._store(objective, result, solver, monitor)
+                self._warn(result, monitor)
             self._stream: Stream | None = None
         return self
 
@@ -181,15 +180,16 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
             task = self._task(X, y, sample_weight, first=not fitted, **options)
             stream: Stream | None = getattr(self, "_stream", None)
             solver = self._solver(task) if stream is None else stream.solver
-            objective = self._objective(task, solver)
+            scaler = vars(self).get("scaler_") if fitted else self._scaler(task.X)
+            objective = self._objective(task, solver, scaler)
             if stream is None:
                 rng = self._rng()
                 w = self._fitted_vector(objective) if fitted else None
                 if w is None:
-                    w = initial_parameters(objective, self.weight_init, rng)
+                    w = initial_parameters(objective, self.weight_init, self.output_init, rng)
                 stream = Stream(solver, w, None, rng)
-            monitor = Monitor(0.0, np.inf)
-            with single_threaded_blas(task.X):
+            monitor = Monitor(0.0, np.inf, noisy=True)
+            with single_threaded_blas(task.X, objective.largest_product):
                 result = solver.run(
                     objective, stream.w, tol=0.0, max_iter=1, horizon=self.max_iter,
                     rng=stream.rng, callbacks=[monitor], state=stream.state,
@@ -247,7 +247,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
 
     def _solver(self, task: Task) -> Solver:
         """Resolve the solver; the estimator's own parameters fill what it leaves open."""
-        solver = get_solver(self.solver)
+        solver = network_solver(self.solver)
         if not solver.stochastic:
             return solver
         n_samples = task.X.shape[0]
@@ -267,6 +267,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
         return Network(
             sizes, tuple(get_activation(name) for name in names),
             get_normalization(self.normalization), float(self.dropout), bool(self.residual),
+            bool(self.learn_input_scale),
         )  # fmt: skip
 
     def _arithmetic(self, task: Task, solver: Solver) -> Any:
@@ -279,37 +280,46 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
         exact = not solver.stochastic or solver.batch_size >= task.X.shape[0]
         return np.dtype(task.X.dtype if exact else np.float32)
 
-    def _objective(self, task: Task, solver: Solver) -> NetworkObjective:
+    def _objective(
+        self, task: Task, solver: Solver, scaler: ColumnScaler | None
+    ) -> NetworkObjective:
         dtype = self._arithmetic(task, solver)
         total = len(task.y) if task.weight is None else float(task.weight.sum())
         y = task.y.astype(dtype, copy=False) if task.y.dtype.kind == "f" else task.y
+        network = self._network(task)
+        rates, decays = group_factors(
+            network, self.parametrization, self.learning_rate_factors, self.decay_factors, dtype
+        )
         return NetworkObjective(
-            self._network(task), task.loss, elastic_net(self.alpha / total, self.l1_ratio),
-            task.X, y, task.weight, dtype=dtype, augmentation=get_augmentation(self.augment),
+            network, task.loss, elastic_net(self.alpha / total, self.l1_ratio),
+            task.X, y, task.weight, dtype=dtype, scaler=scaler,
+            augmentation=get_augmentation(self.augment), rate_factors=rates, decay_factors=decays,
         )  # fmt: skip
+
+    def _scaler(self, X: Matrix) -> ColumnScaler | None:
+        """Learn centre and scale of the columns, if asked to."""
+        scaling = get_input_scaling(self.input_scaling)
+        if scaling is None:
+            return None
+        if not isinstance(X, np.ndarray):
+            raise ValueError(
+                f"input_scaling={self.input_scaling!r} centres columns, which sparse X would lose "
+                "its zeros by. Use input_scaling=None, and MaxAbsScaler before the network."
+            )
+        return scaling.fit(X)
 
     def _hold_out(
         self, task: Task, rng: np.random.Generator, X_val: Any, y_val: Any
     ) -> tuple[Task, Task | None]:
         """Split off validation rows, or take the ones that were given."""
-        if X_val is not None or y_val is not None:
-            if X_val is None or y_val is None:
-                raise ValueError("X_val and y_val must be given together.")
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val must be given together.")
+        if X_val is not None:
             return task, self._task(X_val, y_val, None, first=False)
         if not self.early_stopping:
             return task, None
-        from sklearn.model_selection import train_test_split
-
-        training, held_out = train_test_split(
-            np.arange(len(task.y)), test_size=self.validation_fraction,
-            random_state=int(rng.integers(2**31)), stratify=self._strata(task),
-        )  # fmt: skip
-        if len(held_out) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of "
-                "your dataset."
-            )
-        return task.rows(training), task.rows(held_out)
+        seed = int(rng.integers(2**31))
+        return hold_out(task, float(self.validation_fraction), seed, self._strata(task))
 
     def _strata(self, task: Task) -> Array | None:
         """Labels whose shares a split preserves."""
@@ -324,7 +334,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
 
         def score(w: FloatArray) -> float:
             parameters, moments = objective.network.layout.parameters(w), objective.moments(w)
-            raw = predict_raw(objective.network, parameters, held_out.X, moments)
+            raw = predict_raw(objective.network, parameters, held_out.X, moments, objective.scaler)
             if self.scoring is None:
                 return self._score_raw(held_out, raw)
             values = held_out.loss.value(held_out.y.astype(raw.dtype, copy=False), raw)
@@ -335,24 +345,29 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
     def _scored(self, objective: NetworkObjective, w: FloatArray, held_out: Task) -> float:
         """Score by a scikit-learn scorer, which takes a fitted estimator."""
         estimator = object.__new__(type(self))
-        vars(estimator).update(vars(self), **self._attributes(objective, w))
-        vars(estimator).pop("feature_names_in_", None)
+        estimator.__dict__.update(vars(self), **self._attributes(objective, w))
+        estimator.__dict__.pop("feature_names_in_", None)
         scorer = get_scorer(self.scoring) if isinstance(self.scoring, str) else self.scoring
         return float(scorer(estimator, held_out.X, held_out.targets))
 
     # -- and back ---------------------------------------------------------------------------------
 
     def _attributes(self, objective: NetworkObjective, w: FloatArray) -> dict[str, Any]:
-        return {**attributes(objective.network, w, objective.moments(w)), "network_": objective.network}
+        """Compute the fitted attributes that predictions need from a solver's parameters."""
+        return {
+            **attributes(objective.network, w, objective.moments(w)),
+            "network_": objective.network,
+            "scaler_": objective.scaler,
+        }
 
     def _fitted_vector(self, objective: NetworkObjective) -> FloatArray | None:
-        return flatten(objective.network, parameters_of(vars(self)), objective.dtype)
+        return flatten(objective.network, parameters_of(self.__dict__), objective.dtype)
 
     def _store(
         self, objective: NetworkObjective, result: Result, solver: Solver, monitor: Monitor
     ) -> None:
         w = result.w if monitor.best_w is None else monitor.best_w
-        vars(self).update(self._attributes(objective, w))
+        self.__dict__.update(self._attributes(objective, w))
         self.solver_, self.history_ = solver, result.history
         self.n_iter_, self.loss_curve_ = result.n_iter, monitor.losses
         self.loss_ = self.loss_curve_[-1]
@@ -377,20 +392,8 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
         """Compute raw predictions, shape (n_samples, n_outputs)."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=["float64", "float32"], reset=False)
-        fitted = vars(self)
-        raw = predict_raw(self.network_, parameters_of(fitted), X, fitted.get("moments_"))
+        fitted = self.__dict__
+        raw = predict_raw(
+            self.network_, parameters_of(fitted), X, fitted.get("moments_"), self.scaler_
+        )
         return raw.astype(X.dtype, copy=False)
-
-
-def predict_raw(network: Network, parameters: Any, X: Matrix, moments: Any) -> FloatArray:
-    """Compute raw predictions, some rows at a time, shape (n_rows, n_outputs)."""
-    dtype = parameters.layers[0].weights.dtype
-    n_rows = X.shape[0]
-    raw = np.empty((n_rows, network.n_outputs), dtype)
-    ws = network.workspace(min(n_rows, PREDICTED_ROWS), dtype)
-    for start in range(0, n_rows, PREDICTED_ROWS):
-        rows = X[start : start + PREDICTED_ROWS].astype(dtype, copy=False)
-        if rows.shape[0] != ws.raw.shape[1]:
-            ws = network.workspace(rows.shape[0], dtype)
-        raw[start : start + PREDICTED_ROWS] = network.forward(parameters, rows, ws, moments=moments).T
-    return raw

@@ -33,14 +33,12 @@ def attributes(network: Network, w: FloatArray, moments: list[Moments] | None) -
 def parameters_of(fitted: dict[str, Any]) -> Parameters:
     """Collect a network's parameters from fitted attributes."""
     n_layers = len(fitted["coefs_"])
-    gains, shifts = fitted.get("gains_"), fitted.get("shifts_")
+    gains, shifts = fitted.get("gains_", []), fitted.get("shifts_", [])
     layers = []
     for k in range(n_layers):
-        hidden = gains is not None and shifts is not None and k < n_layers - 1
+        hidden = k < len(gains)
         gain, shift = (gains[k][:, None], shifts[k][:, None]) if hidden else (None, None)
-        layers.append(
-            Layer(fitted["coefs_"][k].T, fitted["intercepts_"][k][:, None], gain, shift)
-        )
+        layers.append(Layer(fitted["coefs_"][k].T, fitted["intercepts_"][k][:, None], gain, shift))
     return Parameters(tuple(layers), fitted.get("input_scale_"))
 
 
@@ -49,7 +47,9 @@ def flatten(network: Network, parameters: Parameters, dtype: Any) -> FloatArray 
     found: dict[tuple[Role, int], FloatArray] = {}
     for k, layer in enumerate(parameters.layers):
         roles = (Role.WEIGHTS, Role.BIASES, Role.GAIN, Role.SHIFT)
-        found |= {(role, k): part for role, part in zip(roles, layer, strict=True) if part is not None}
+        found |= {
+            (role, k): part for role, part in zip(roles, layer, strict=True) if part is not None
+        }
     if parameters.input_scale is not None:
         found[Role.INPUT_SCALE, 0] = parameters.input_scale
     w = np.empty(network.n_params, dtype)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from skgrad._typing import FloatArray
-from skgrad.linalg import take_rows
 from skgrad.models.network import Initializer, Role, get_initializer
 from skgrad.network_objective import NetworkObjective
 
@@ -14,8 +13,9 @@ DATA_ROWS = 1000
 
 
 def initial_parameters(
-    objective: NetworkObjective, weight_init: str | Initializer, rng: np.random.Generator
-) -> FloatArray:
+    objective: NetworkObjective, hidden_init: str | Initializer, output_init: str | Initializer,
+    rng: np.random.Generator,
+) -> FloatArray:  # fmt: skip
     """Draw the parameters of every layer.
 
     "auto" takes the initialiser that suits the activation behind a layer, Glorot's for the last
@@ -28,15 +28,14 @@ def initial_parameters(
         group.view(w)[...] = 1.0
     for k, layer in enumerate(parameters.layers):
         hidden = k < network.n_hidden
-        name = network.activations[k].initializer if hidden else "glorot"
-        initializer = get_initializer(name if weight_init == "auto" else weight_init)
+        suited = network.activations[k].initializer if hidden else "glorot"
+        wanted = hidden_init if hidden else output_init
+        initializer = get_initializer(suited if wanted == "auto" else wanted)
         n_out, n_in = layer.weights.shape
         layer.weights[...] = initializer.weights(n_out, n_in, rng, objective.dtype)
         layer.biases[:, 0] = initializer.biases(n_out, n_in, rng, objective.dtype)
         if hidden and initializer.uses_data:
-            rows = np.arange(0, objective.n_samples, max(1, objective.n_samples // DATA_ROWS))
-            X = take_rows(objective.X, rows).astype(objective.dtype, copy=False)
-            z = network.pre_activation(parameters, X, k)
+            z = network.pre_activation(parameters, objective.sample(DATA_ROWS), k)
             initializer.rescale(layer.weights, layer.biases[:, 0], z)
     y, weight = objective.y, objective.weight
     row_weight = None if weight is None else weight.max(axis=1)

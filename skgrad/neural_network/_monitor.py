@@ -15,7 +15,9 @@ class Monitor:
     """Stop when training no longer improves, by the loss or by a validation score.
 
     An epoch counts as progress if it improves on the best one by more than ``tol``, as in
-    scikit-learn. With a validation score the best parameters are kept.
+    scikit-learn. A loss that is computed exactly has to fall by the fraction ``tol`` only, and a
+    gradient no longer than that ends the training. With a validation score the best parameters are
+    kept.
 
     Parameters
     ----------
@@ -26,6 +28,8 @@ class Monitor:
     score : callable, optional
         Maps parameters to a validation score, larger is better; by default the training loss
         counts.
+    noisy : bool
+        Whether losses are estimates by mini-batches.
 
     Attributes
     ----------
@@ -37,8 +41,11 @@ class Monitor:
         Epochs since the last progress.
     """
 
-    def __init__(self, tol: float, n_iter_no_change: float, score: Score | None = None) -> None:
+    def __init__(
+        self, tol: float, n_iter_no_change: float, score: Score | None = None, *, noisy: bool
+    ) -> None:
         self.tol, self.n_iter_no_change, self.score = tol, n_iter_no_change, score
+        self.noisy = noisy
         self.losses: list[float] = []
         self.scores: list[float] = []
         self.best_w: FloatArray | None = None
@@ -54,7 +61,10 @@ class Monitor:
             self.scores.append(merit)
             if merit > self._best_score or self.best_w is None:
                 self._best_score, self.best_w = merit, iteration.w.copy()
+        exact = self.score is None and not self.noisy
+        needed = self.tol * abs(self._best) if exact and self._best > -math.inf else self.tol
         # NaN is no progress.
-        self.n_bad = 0 if merit > self._best + self.tol else self.n_bad + 1
+        self.n_bad = 0 if merit > self._best + needed else self.n_bad + 1
         self._best = max(self._best, merit)
-        return self.n_bad > self.n_iter_no_change
+        flat = exact and iteration.state.gradient_norm <= self.tol
+        return flat or self.n_bad > self.n_iter_no_change

@@ -6,36 +6,165 @@ from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from scipy import sparse
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._tags import Tags
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, unique_labels
-from sklearn.utils.validation import column_or_1d
 
 from skgrad._typing import Array, FloatArray
-from skgrad.augmentation import Augmentation, get_augmentation
-from skgrad.losses.cross_entropy import CrossEntropy
-from skgrad.losses import Logistic, Loss, Multinomial, get_loss
-from skgrad.linear_model._classifier import encode_labels, look_up
-from skgrad.models.network import Activation, Initializer, Normalization
-from skgrad.neural_network._base import MultilayerPerceptron, Task, learns_in_batches
+from skgrad.augmentation import get_augmentation
+from skgrad.losses import Loss
+from skgrad.models.network import Initializer, InputScaling, Normalization
+from skgrad.neural_network._base import MultilayerPerceptron, learns_in_batches
+from skgrad.neural_network._labels import (
+    Labels,
+    check_same_classes,
+    has_probabilities,
+    label_array,
+    link,
+)
+from skgrad.neural_network._tabular import RECIPE, recipe_solver
+from skgrad.neural_network._task import Task
 from skgrad.solvers import Solver
 
 
-def _has_probabilities(estimator: Any) -> bool:
-    """Tell whether the loss is a likelihood."""
-    loss = estimator.loss
-    return loss == "log_loss" or get_loss(loss).target in ("binary01", "class_index", "probabilities")
+def _is_likelihood(estimator: Any) -> bool:
+    return has_probabilities(estimator.loss)
 
 
 class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
-    """Multilayer perceptron for classification.
+    r"""Multilayer perceptron for classification, trained by any solver.
+
+    .. math:: \min_w \; \frac{1}{S} \sum_i s_i \, loss(y_i, raw(x_i; w))
+              + \frac{\alpha}{S} \Big( \rho |W|_1 + \frac{1 - \rho}{2} |W|_2^2 \Big)
+
+    with :math:`\rho` = `l1_ratio`, and S the sum of the weights :math:`s` (sample weight times
+    class weight). With several columns of 0 and 1 in y, labels are predicted independently.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        Units of each hidden layer.
+    activation : str, Activation, or a list of them, default="relu"
+        Of all hidden layers, or one for each: "identity", "logistic", "tanh", "relu", "leaky_relu",
+        "elu", "selu", "gelu", "silu", "mish", "softplus", or an object of
+        `skgrad.models.network.activations`.
+    loss : str or Loss, default="log_loss"
+        "log_loss" is the binary, multinomial or (for several labels) multilabel log loss; "hinge"
+        and "squared_hinge" set each class against the rest; or an object of `skgrad.losses`.
+    solver : str or Solver, default="adam"
+        A name, or an object of `skgrad.solvers`. "sgd" has Nesterov momentum of 0.9 here, as in
+        scikit-learn; ``SGD()`` is plain.
+    alpha : float, default=0.0001
+        Strength of the penalty of the weights; biases are free. It means the same for every solver
+        and every size of batch.
+    l1_ratio : float in [0, 1], default=0.0
+        0 is the L2 penalty, 1 the L1 penalty, which makes weights exactly zero.
+    batch_size : int or "auto", default="auto"
+        Rows of a mini-batch; "auto" is min(200, n_samples). A solver's own number comes first.
+    learning_rate_init : float, default=None
+        Learning rate of stochastic solvers; None leaves it to the solver. Schedules are parameters
+        of solvers: ``Adam(learning_rate="cosine")``.
+    max_iter : int, default=200
+        Most epochs (for full-batch solvers: iterations).
+    shuffle : bool, default=True
+        Whether to visit the rows in a new random order every epoch.
+    random_state : int, RandomState instance or None, default=None
+        Source of initial weights, order of rows, dropout, augmentation and validation rows.
+    tol : float, default=1e-4
+        Improvement of the training loss, or of the validation score, that counts as progress; for
+        full-batch solvers relative to the loss.
+    warm_start : bool, default=False
+        Whether `fit` starts at the weights of the last fit.
+    early_stopping : bool, default=False
+        Whether to hold out rows, stop when their score no longer improves, and keep the weights
+        with the best one. ``fit(X, y, X_val=..., y_val=...)`` does so with data of your own.
+    validation_fraction : float, default=0.1
+        Share of rows to hold out, stratified by class.
+    n_iter_no_change : int or inf, default=10
+        Training ends after more epochs than this without progress.
+    scoring : str, callable or None, default=None
+        Score of early stopping: a scikit-learn scorer or its name, "loss" for the negative
+        validation loss, None for accuracy.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes; "balanced" makes them inversely proportional to their frequencies.
+    label_smoothing : float in [0, 1), default=0.0
+        Share of a row's weight that is spread evenly over all classes.
+    dropout : float in [0, 1), default=0.0
+        Probability that a hidden unit is left out of a row in training.
+    normalization : "batch", "layer", Normalization or None, default=None
+        Normalisation of pre-activations over the rows of a batch, or over the units of a layer.
+    residual : bool, default=False
+        Whether a hidden layer adds its input to its output where sizes are equal.
+    weight_init, output_init : str or Initializer, default="auto"
+        Initialiser of hidden layers and of the last one: "glorot", "he", "lecun", "ntk",
+        "orthogonal", "data_driven", "zeros". "auto" takes what suits the activation, and Glorot's
+        for the last layer.
+    input_scaling : "standard", "robust", InputScaling or None, default=None
+        What the network does to columns first: mean 0 and variance 1, or median 0 and interquartile
+        range 1 with large values bent towards 3. Not for sparse data.
+    learn_input_scale : bool, default=False
+        Whether each column has a factor that is learned.
+    parametrization : {"standard", "ntk"}, default="standard"
+        "ntk" divides the learning rate of weights by the root of their number of inputs.
+    learning_rate_factors, decay_factors : dict, default=None
+        Factors of the learning rate and of the solver's weight decay for groups of parameters:
+        "weights", "biases", "gain", "shift", "input_scale".
+    augment : str, Augmentation, callable, list of them or None, default=None
+        What is done to mini-batches: "gaussian_noise", "mixup", "feature_dropout", an object of
+        `skgrad.augmentation`, or a function of (X, y, rng) that returns (X, y).
+    dtype : {"auto", "float32", "float64"}, default="auto"
+        Of weights and arithmetic. "auto" is float32, but where gradients have no sampling noise
+        that would drown its rounding (full-batch solvers, or one batch of all rows), that of X.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels.
+    coefs_, intercepts_ : lists of ndarrays
+        Weights, (n_in, n_out), and biases, (n_out,), of each layer.
+    n_iter_, t_ : int
+        Epochs, and rows seen in them.
+    loss_, best_loss_ : float
+        Last and least training loss; the least is None with early stopping.
+    loss_curve_ : list of float
+        Training loss of each epoch.
+    validation_scores_, best_validation_score_ : list of float, float
+        Scores of early stopping; None without.
+    converged_ : bool
+        Whether training ended before max_iter did.
+    history_ : dict of ndarrays
+        loss, gradient_norm, step_size, gap, seconds and passes over the data of each epoch.
+    solver_ : Solver
+        The solver that ran.
+    out_activation_ : str
+        Map from raw predictions to probabilities.
+    network_ : Network
+        Layers, activations and normalisation.
+    n_layers_, n_outputs_ : int
+        Layers, input and output included, and outputs.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the columns, if X is a DataFrame.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skgrad import MLPClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clf = MLPClassifier((50,), max_iter=100, input_scaling="standard", random_state=0)
+    >>> bool(clf.fit(X[:1000], y[:1000]).score(X[1000:], y[1000:]) > 0.9)
+    True
+
+    References
+    ----------
+    I. Goodfellow, Y. Bengio and A. Courville (2016). Deep Learning. MIT Press, chapters 6 to 8.
     """
 
+    _labels: Labels
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "loss": [str, Loss],
         "class_weight": [StrOptions({"balanced"}), dict, None],
@@ -68,6 +197,12 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         normalization: str | Normalization | None = None,
         residual: bool = False,
         weight_init: str | Initializer = "auto",
+        output_init: str | Initializer = "auto",
+        input_scaling: str | InputScaling | None = None,
+        learn_input_scale: bool = False,
+        parametrization: str = "standard",
+        learning_rate_factors: dict[str, float] | None = None,
+        decay_factors: dict[str, float] | None = None,
         augment: Any = None,
         dtype: str = "auto",
     ) -> None:
@@ -94,8 +229,52 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         self.normalization = normalization
         self.residual = residual
         self.weight_init = weight_init
+        self.output_init = output_init
+        self.input_scaling = input_scaling
+        self.learn_input_scale = learn_input_scale
+        self.parametrization = parametrization
+        self.learning_rate_factors = learning_rate_factors
+        self.decay_factors = decay_factors
         self.augment = augment
         self.dtype = dtype
+
+    @classmethod
+    def tabular(cls, **parameters: Any) -> Self:
+        """Build a network with settings that suit most tables, one-hot columns included.
+
+        Columns are scaled robustly, large values bent; three layers of 256 units are trained for
+        256 epochs with a learning rate that falls and rises, and the epoch with the best validation
+        score is kept. The recipe is RealMLP-TD-S of Holzmueller et al. (2024).
+
+        Parameters
+        ----------
+        **parameters : dict
+            Parameters of the class that replace those of the recipe.
+
+        Returns
+        -------
+        MLPClassifier
+
+        References
+        ----------
+        D. Holzmueller, L. Grinsztajn and I. Steinwart (2024). Better by default: strong pre-tuned
+        MLPs and boosted trees on tabular data. NeurIPS 2024 (arXiv 2407.04491), appendix B.
+
+        Examples
+        --------
+        >>> from skgrad import MLPClassifier
+        >>> MLPClassifier.tabular(max_iter=64).hidden_layer_sizes
+        (256, 256, 256)
+        """
+        return cls(
+            **{
+                **RECIPE,
+                "activation": "selu",
+                "label_smoothing": 0.1,
+                "solver": recipe_solver(0.04),
+                **parameters,
+            }
+        )
 
     @available_if(learns_in_batches)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -130,11 +309,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         if known is None and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if known is not None and classes is not None:
-            if not np.array_equal(known, unique_labels(classes)):
-                raise ValueError(
-                    f"classes={classes!r} is not the same as on the last call to partial_fit, "
-                    f"was: {known!r}"
-                )
+            check_same_classes(known, classes)
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
     def predict(self, X: Any) -> Array:
@@ -149,7 +324,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_labels)
         """
-        return self._decide(self._raw(X))
+        raw = self._raw(X)
+        return self._labels.decide(raw)
 
     def decision_function(self, X: Any) -> FloatArray:
         """Compute the scores that classes are chosen by.
@@ -167,7 +343,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         raw = self._raw(X)
         return raw[:, 0] if raw.shape[1] == 1 else raw
 
-    @available_if(_has_probabilities)
+    @available_if(_is_likelihood)
     def predict_proba(self, X: Any) -> FloatArray:
         """Predict the probability of each class, or of each label.
 
@@ -188,7 +364,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             return np.column_stack([expit(-raw), expit(raw)])
         return np.asarray(expit(raw))
 
-    @available_if(_has_probabilities)
+    @available_if(_is_likelihood)
     def predict_log_proba(self, X: Any) -> FloatArray:
         """Predict the logarithm of the probability of each class, finite for far-away samples.
 
@@ -221,111 +397,53 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         self, X: Any, y: Any, sample_weight: Any, *, first: bool, classes: Any = None
     ) -> Task:
         X, y, weight = self._validate(X, y, sample_weight, first=first)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        multilabel = y.ndim == 2
-        check_classification_targets(y)
-        found = self._find_classes(y, classes, first=first)
-        if multilabel:
-            indicator = (y.toarray() if sparse.issparse(y) else y).astype(np.float64)
-            codes = None
+        y = label_array(y)
+        if first:
+            labels = Labels.find(y, classes, type(self).__name__)
+            self._refuse_new_classes(labels)
         else:
-            codes, known = look_up(found, y)
-            if not known.all():
-                raise ValueError(
-                    f"y contains {y[~known][0]!r}, which is not among the classes of the first "
-                    f"call: {found!r}"
-                )
-            weight = self._class_weighted(y, codes, found, weight)
-            indicator = (codes[:, None] == np.arange(len(found))).astype(np.float64)
-            indicator = indicator[:, 1:] if len(found) == 2 else indicator
-        self.classes_ = found
-        loss = self._resolve_loss(len(found), multilabel=multilabel)
-        coded = self._code(loss, codes, indicator)
-        self._multilabel, self.out_activation_ = multilabel, _link(loss)
-        weight = None if weight is None else weight[:, None]
-        n_outputs = len(found) if loss.coupled else indicator.shape[1]
-        return Task(loss, X, coded, y, weight, n_outputs)
+            labels = self._labels
+        augmentation = get_augmentation(self.augment)
+        mixed = augmentation is not None and augmentation.mixes_targets
+        loss = labels.loss(self.loss, soft=bool(self.label_smoothing) or mixed)
+        coded = labels.encode(y, loss, float(self.label_smoothing))
+        weight = self._class_weighted(y, labels, weight)
+        self._labels, self.classes_, self.out_activation_ = labels, labels.classes, link(loss)
+        return Task(
+            loss, X, coded, y, None if weight is None else weight[:, None],
+            labels.n_outputs(loss),
+        )  # fmt: skip
 
-    def _find_classes(self, y: Array, classes: Any, *, first: bool) -> Array:
-        if not first:
-            return self.classes_
-        if classes is not None:
-            return unique_labels(classes)
-        found = np.arange(y.shape[1]) if y.ndim == 2 else encode_labels(y)[0]
-        if y.ndim == 1 and len(found) < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs samples of at least 2 classes in y, but there is "
-                f"only one class: {found.tolist()[0]!r}"
-            )
-        fitted = self.__sklearn_is_fitted__()
-        if self.warm_start and fitted and not np.array_equal(found, self.classes_):
+    def _refuse_new_classes(self, labels: Labels) -> None:
+        warm = self.warm_start and self.__sklearn_is_fitted__()
+        if warm and not np.array_equal(labels.classes, self.classes_):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous "
-                f"call to fit. Previously got {self.classes_}, `y` has {found}"
+                f"call to fit. Previously got {self.classes_}, `y` has {labels.classes}"
             )
-        return found
 
     def _class_weighted(
-        self, y: Array, codes: Array, classes: Array, weight: FloatArray | None
+        self, y: Array, labels: Labels, weight: FloatArray | None
     ) -> FloatArray | None:
         if self.class_weight is None:
             return weight
-        factors = compute_class_weight(
-            self.class_weight, classes=classes, y=y, sample_weight=weight
-        )[codes]
-        return factors if weight is None else weight * factors
-
-    def _resolve_loss(self, n_classes: int, *, multilabel: bool) -> Loss:
-        if self.loss != "log_loss":
-            loss = get_loss(self.loss)
-            if loss.target == "continuous" or (multilabel and loss.coupled):
-                raise ValueError(
-                    f"loss={self.loss!r} is not made for {'labels' if multilabel else 'classes'}. "
-                    "Use 'log_loss', 'hinge' or 'squared_hinge'."
-                )
-            return loss
-        if multilabel or n_classes == 2:
-            return Logistic()
-        augmentation = get_augmentation(self.augment)
-        soft = self.label_smoothing > 0 or (augmentation is not None and augmentation.mixes_targets)
-        return CrossEntropy() if soft else Multinomial()
-
-    def _code(self, loss: Loss, codes: Array | None, indicator: FloatArray) -> Array:
-        """Write the targets as the loss expects them."""
-        smoothing = float(self.label_smoothing)
-        if smoothing and loss.target not in ("binary01", "probabilities"):
+        if labels.multilabel:
             raise ValueError(
-                f"label_smoothing={self.label_smoothing} needs probabilities as targets; "
-                f"loss={self.loss!r} takes classes. Use loss='log_loss'."
+                f"class_weight={self.class_weight!r} has no meaning where a row has several "
+                "labels. Use class_weight=None and sample_weight."
             )
-        if loss.target == "class_index":
-            assert codes is not None
-            return codes
-        if loss.target == "sign":
-            return 2.0 * indicator - 1.0
-        share = 1.0 / indicator.shape[1] if loss.target == "probabilities" else 0.5
-        return (1.0 - smoothing) * indicator + smoothing * share
-
-    def _decide(self, raw: FloatArray) -> Array:
-        if self._multilabel:
-            return (raw > 0).astype(int)
-        codes = (raw[:, 0] > 0).astype(int) if raw.shape[1] == 1 else raw.argmax(axis=1)
-        return self.classes_[codes]
+        by_class = compute_class_weight(
+            self.class_weight, classes=labels.classes, y=y, sample_weight=weight
+        )
+        factors = by_class[labels.codes(y)]
+        return factors if weight is None else weight * factors
 
     def _score_raw(self, task: Task, raw: FloatArray) -> float:
         if not np.isfinite(raw).all():
             return float("nan")
-        right = self._decide(raw) == task.targets
+        right = self._labels.decide(raw) == task.targets
         right = right.all(axis=1) if right.ndim == 2 else right
         return float(np.average(right, weights=None if task.weight is None else task.weight[:, 0]))
 
     def _strata(self, task: Task) -> Array | None:
-        return None if self._multilabel else task.targets
-
-
-def _link(loss: Loss) -> str:
-    """Name the map from raw predictions to probabilities, as scikit-learn does."""
-    if loss.coupled:
-        return "softmax"
-    return "logistic" if loss.target == "binary01" else "identity"
+        return None if self._labels.multilabel else task.targets

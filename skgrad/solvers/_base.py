@@ -40,7 +40,7 @@ class IncompatibleSolverError(ValueError):
     """The solver cannot minimise this objective."""
 
 
-class DivergenceError(FloatingPointError):
+class DivergenceError(FloatingPointError, ValueError):
     """The objective became infinite or NaN during a run."""
 
 

@@ -68,7 +68,7 @@ def advance(
     """Minimise the damped model, move there if the objective falls, and adapt the damping."""
     assert state.gradient is not None and state.direction is not None
     matrix, damping = objective.linearise(w), state.damping
-    inverse = matrix.kronecker_inverse(np.random.default_rng(state.t))
+    inverse = matrix.kronecker_inverse(seed=state.t)
     model = minimise(
         lambda v: matrix.gauss_newton_vec(v) + damping * v, lambda v: inverse.solve(v, damping),
         state.gradient, CARRIED * state.direction, max_inner,

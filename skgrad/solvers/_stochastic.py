@@ -18,8 +18,16 @@ from skgrad.network_objective import NetworkObjective
 from skgrad.objective import Objective
 from skgrad.row_epochs import Plan, Walk
 from skgrad.schedules import Constant, Schedule, get_schedule
-from skgrad.solvers._base import Run, Solver, State, Status, diverged, norm
-from skgrad.solvers._clipping import limits
+from skgrad.solvers._base import (
+    IncompatibleSolverError,
+    Run,
+    Solver,
+    State,
+    Status,
+    diverged,
+    norm,
+)
+from skgrad.solvers._clipping import adaptive_limit, limits
 from skgrad.solvers._epochs import compiled_pays, walk_batches
 from skgrad.solvers._newton_gap import newton_gap
 from skgrad.solvers._training import (
@@ -100,12 +108,14 @@ class StochasticSolver(Solver):
         "shuffle": ["boolean"],
         "clip": [Interval(Real, 0, None, closed="neither"), tuple, None],
         "average": ["boolean"],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
     }
     learning_rate: float | str | Schedule
     batch_size: int | str
     shuffle: bool
     clip: float | tuple[str, float] | None
     average: bool
+    weight_decay: float
 
     @abstractmethod
     def init_moments(self, w: FloatArray) -> Moments:
@@ -147,6 +157,8 @@ class StochasticSolver(Solver):
     def init(self, objective: Objective, w: FloatArray, run: Run) -> StochasticState:
         """Resolve the learning rate."""
         limits(self.clip)
+        if Capability.LAYERS not in objective.offers:
+            self._refuse_network_options()
         initial = get_schedule(self.learning_rate).initial
         if not objective.convex:  # a few rows tell what the start is like
             objective = objective.near(w, START_ROWS)
@@ -193,6 +205,18 @@ class StochasticSolver(Solver):
         )
         return result, self._watch(objective, result, progress, schedule, run)
 
+    def _refuse_network_options(self) -> None:
+        if self.weight_decay > 0.0:
+            raise IncompatibleSolverError(
+                f"weight_decay={self.weight_decay} is for networks. A linear model's penalty (C, "
+                "alpha) shrinks its coefficients, and means the same for every solver."
+            )
+        if adaptive_limit(self.clip) < math.inf:
+            raise IncompatibleSolverError(
+                f"clip={self.clip!r} looks at the units of a network's layers; a linear model has "
+                "none. Use a number, or ('norm', number) or ('value', number)."
+            )
+
     def _train(self, objective: NetworkObjective, walk: Walk, plan: Plan, run: Run) -> Walk:
         """Pass over the data of a network once."""
         assert run.rng is not None
@@ -203,7 +227,10 @@ class StochasticSolver(Solver):
         else:
             updates = NumpyUpdates(self.update, objective, walk)
         batches = objective.batches(plan.batch_size, run.rng, shuffle=self.shuffle)
-        return train(objective, walk, plan, updates, batches)
+        weight_decay, limit = float(self.weight_decay), adaptive_limit(self.clip)
+        return train(
+            objective, walk, plan, updates, batches, weight_decay=weight_decay, unit_limit=limit
+        )
 
     @final
     def resume(
@@ -260,7 +287,7 @@ class StochasticSolver(Solver):
         if state.value > DIVERGED * state.initial_value:
             raise diverged(self, state.value, state.step_size)
         if not objective.convex:  # the estimator watches losses and scores
-            return state
+            return _react(state, schedule)
         if self.learning_rate == "auto":
             if state.is_stream:
                 # Losses of different chunks don't compare: decay like 1 / sqrt(chunks).
@@ -272,6 +299,7 @@ class StochasticSolver(Solver):
             stalled = state.n_bad_epochs >= run.n_iter_no_change
             return replace(state, status=Status.STALLED) if stalled else state
         # Progress comes with the decay of the rate: let the schedule play to its end.
+        state = _react(state, schedule)
         n_batches = -(-objective.n_samples // self._batch_size(objective))
         ended = state.t >= n_batches * run.horizon
         return replace(state, status=Status.SCHEDULE_ENDED) if ended else state
@@ -292,6 +320,15 @@ class StochasticSolver(Solver):
             n_bad_epochs=0,
             status=Status.STALLED if state.n_halvings >= MAX_HALVINGS else None,
         )  # fmt: skip
+
+
+def _react(state: StochasticState, schedule: Schedule) -> StochasticState:
+    """Change the rate by what a schedule makes of the epochs without progress."""
+    state = state.progressed(state.value)
+    factor = schedule.reaction(state.n_bad_epochs)
+    if factor == 1.0:
+        return state
+    return replace(state, rate=factor * state.rate, n_bad_epochs=0)
 
 
 def batch_smoothness(objective: Objective, batch_size: int) -> float:

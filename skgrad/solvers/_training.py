@@ -10,10 +10,11 @@ import numpy as np
 
 from skgrad._kernels.formulas import CompiledUpdate
 from skgrad._typing import FloatArray
-from skgrad.network_objective import NetworkBatch, NetworkObjective
+from skgrad.network_batch import NetworkBatch
+from skgrad.network_objective import NetworkObjective
 from skgrad.row_epochs import Plan, Walk
 from skgrad.solvers._base import DivergenceError
-from skgrad.solvers._clipping import clipped
+from skgrad.solvers._clipping import clip_units, clipped
 
 Moments = tuple[FloatArray, ...]
 Update = Callable[[FloatArray, Moments, int, float], tuple[FloatArray, float | FloatArray, Moments]]
@@ -70,7 +71,9 @@ class CompiledUpdates:
         for where, factor in equal_rates(objective.rate_factors, len(self.w)):
             moments = [moment[where] for moment in walk.moments]
             length = where.stop - where.start
-            self.parts.append((where, factor, np.array(moments, self.w.dtype).reshape(-1, 1, length)))
+            self.parts.append(
+                (where, factor, np.array(moments, self.w.dtype).reshape(-1, 1, length))
+            )
 
     def __call__(self, gradient: FloatArray, t: int, rate: float) -> float | FloatArray:
         """Move w in place; return the step sizes."""
@@ -107,23 +110,33 @@ def train(
     plan: Plan,
     updates: NumpyUpdates | CompiledUpdates,
     batches: Iterator[NetworkBatch],
+    *,
+    weight_decay: float = 0.0,
+    unit_limit: float = math.inf,
 ) -> Walk:
     """Make one update per batch."""
     w, t, loss = updates.w, walk.t, 0.0
+    decay = weight_decay * objective.decay_factors if weight_decay else None
     average = walk.average.copy() if plan.averaging else w
     gradient: Any = None
     for k, batch in enumerate(batches):
         value, gradient = objective.loss_and_gradient(w, batch)
         if not math.isfinite(value):
             raise DivergenceError(
-                f"Training diverged: {objective.exploded(w, gradient, t)}. Lower the learning "
-                "rate, clip gradients by the solver's clip=, or scale the columns of X."
+                "Solver produced non-finite parameter weights. The input data may contain large "
+                f"values and need to be preprocessed. {objective.exploded(gradient, t)}. Lower "
+                "the learning rate, clip gradients (the solver's clip=), or scale the columns "
+                "(input_scaling='standard')."
             )
         loss += objective.share_of(batch) * value
         objective.add_penalty_gradient(w, gradient)
         gradient = clipped(gradient, plan.largest_norm, plan.largest_entry)
-        t += 1
-        step_size = updates(gradient, t, float(plan.rates[k // plan.every]))
+        if unit_limit < math.inf:
+            clip_units(objective.network.layout.groups, w, gradient, unit_limit)
+        t, rate = t + 1, float(plan.rates[k // plan.every])
+        if decay is not None:
+            w *= 1.0 - rate * decay
+        step_size = updates(gradient, t, rate)
         if not objective.penalty.smooth:
             w[...] = objective.prox(w, step_size)
         if plan.averaging:

@@ -31,7 +31,7 @@ class AdaGrad(StochasticSolver):
         Rows per update; see `SGD`.
     epsilon : float, default=1e-10
         Keeps the division safe.
-    shuffle, clip, average
+    shuffle, clip, average, weight_decay
         As in `SGD`.
 
     Examples
@@ -63,6 +63,7 @@ class AdaGrad(StochasticSolver):
         shuffle: bool = True,
         clip: float | tuple[str, float] | None = None,
         average: bool = False,
+        weight_decay: float = 0.0,
     ) -> None:
         self.learning_rate = learning_rate
         self.batch_size = batch_size
@@ -70,6 +71,7 @@ class AdaGrad(StochasticSolver):
         self.shuffle = shuffle
         self.clip = clip
         self.average = average
+        self.weight_decay = weight_decay
 
     def init_moments(self, w: FloatArray) -> Moments:
         """Build the sum of squared gradients."""

@@ -39,7 +39,7 @@ class Adam(StochasticSolver):
         Memory of the mean square.
     epsilon : float, default=1e-8
         Keeps the division safe.
-    shuffle, clip, average
+    shuffle, clip, average, weight_decay
         As in `SGD`.
 
     Examples
@@ -76,6 +76,7 @@ class Adam(StochasticSolver):
         shuffle: bool = True,
         clip: float | tuple[str, float] | None = None,
         average: bool = False,
+        weight_decay: float = 0.0,
     ) -> None:
         self.learning_rate = learning_rate
         self.batch_size = batch_size
@@ -85,6 +86,7 @@ class Adam(StochasticSolver):
         self.shuffle = shuffle
         self.clip = clip
         self.average = average
+        self.weight_decay = weight_decay
 
     def init_moments(self, w: FloatArray) -> Moments:
         """Build mean and mean square."""

@@ -37,7 +37,7 @@ class RMSProp(StochasticSolver):
         Momentum factor :math:`\beta`.
     epsilon : float, default=1e-8
         Keeps the division safe.
-    shuffle, clip, average
+    shuffle, clip, average, weight_decay
         As in `SGD`.
 
     Examples
@@ -73,6 +73,7 @@ class RMSProp(StochasticSolver):
         shuffle: bool = True,
         clip: float | tuple[str, float] | None = None,
         average: bool = False,
+        weight_decay: float = 0.0,
     ) -> None:
         self.learning_rate = learning_rate
         self.batch_size = batch_size
@@ -82,6 +83,7 @@ class RMSProp(StochasticSolver):
         self.shuffle = shuffle
         self.clip = clip
         self.average = average
+        self.weight_decay = weight_decay
 
     def init_moments(self, w: FloatArray) -> Moments:
         """Build the mean square and the velocity."""

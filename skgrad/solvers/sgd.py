@@ -37,11 +37,15 @@ class SGD(StochasticSolver):
         Whether to look ahead along the momentum.
     shuffle : bool, default=True
         Whether to visit the rows in a new random order every epoch.
-    clip : float, ("norm", float), ("value", float) or None, default=None
-        Largest norm (a float means norm) or largest absolute entry of a batch's gradient.
+    clip : float, ("norm", float), ("value", float), ("adaptive", float) or None, default=None
+        Largest norm (a float means norm) or largest absolute entry of a batch's gradient; for
+        networks also the largest norm of a unit's gradient relative to that of its weights.
     average : bool, default=False
         Whether to return the average of the iterates, recent ones weighing more, which removes most
         of the noise of a large step.
+    weight_decay : float, default=0.0
+        For networks: every update also shrinks the weights by the share
+        :math:`\eta_t \cdot` `weight_decay`, whatever their gradient is (decoupled decay).
 
     Examples
     --------
@@ -57,6 +61,11 @@ class SGD(StochasticSolver):
     ----------
     R. Gower, N. Loizou, X. Qian, A. Sailanbayev, E. Shulgin and P. Richtarik (2019). SGD: general
     analysis and improved rates. ICML 2019, proposition 3.8.
+
+    I. Loshchilov and F. Hutter (2019). Decoupled weight decay regularization. ICLR 2019.
+
+    A. Brock, S. De, S. Smith and K. Simonyan (2021). High-performance large-scale image recognition
+    without normalization. ICML 2021, equation 3 (adaptive clipping).
 
     O. Shamir and T. Zhang (2013). Stochastic gradient descent for non-smooth optimization. ICML
     2013, section 4 (polynomial-decay averaging).
@@ -78,6 +87,7 @@ class SGD(StochasticSolver):
         shuffle: bool = True,
         clip: float | tuple[str, float] | None = None,
         average: bool = False,
+        weight_decay: float = 0.0,
     ) -> None:
         self.learning_rate = learning_rate
         self.batch_size = batch_size
@@ -86,6 +96,7 @@ class SGD(StochasticSolver):
         self.shuffle = shuffle
         self.clip = clip
         self.average = average
+        self.weight_decay = weight_decay
 
     def init_moments(self, w: FloatArray) -> Moments:
         """Build the velocity."""

@@ -4,13 +4,12 @@ from functools import cache
 
 import numpy as np
 import pytest
-from problems import ill_scaled
+from problems import LINEAR_LOSSES, ill_scaled
 from scipy.special import expit
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from tolerances import SUBOPTIMALITY
 
 from skgrad import LinearRegression, LinearSVC, LinearSVR, LogisticRegression
-from skgrad.losses import LOSSES
 
 # Of a sum of losses over the rows.
 ROUNDING = 1e-13
@@ -123,7 +122,9 @@ def test_linear_svr(name, C, loss):
     ],
     ids=str,
 )
-@pytest.mark.parametrize("name", [name for name in LOSSES if LOSSES[name].target == "continuous"])
+@pytest.mark.parametrize(
+    "name", [name for name in LINEAR_LOSSES if LINEAR_LOSSES[name].target == "continuous"]
+)
 def test_linear_regression(name, penalty):
     for X, y in [data("diabetes"), unscaled_diabetes(), data("ill_scaled_targets")]:
         y = np.round(np.exp(y / np.abs(y).max())) if name == "poisson" else y

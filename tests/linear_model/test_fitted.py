@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from problems import LINEAR_LOSSES
 from scipy import sparse
 from scipy.special import expit, softmax
 from sklearn.base import clone
@@ -20,7 +21,6 @@ from skgrad import (
     QuantileRegressor,
     Ridge,
 )
-from skgrad.losses import LOSSES
 from skgrad.solvers import SOLVERS, Newton
 
 ESTIMATORS = [
@@ -141,7 +141,9 @@ def test_shapes_of_several_outputs(rng):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("loss", [name for name in LOSSES if LOSSES[name].target == "continuous"])
+@pytest.mark.parametrize(
+    "loss", [name for name in LINEAR_LOSSES if LINEAR_LOSSES[name].target == "continuous"]
+)
 def test_positive_coefficients(loss, dtype, rng):
     X = rng.normal(size=(80, 6)).astype(dtype)
     y = np.exp(0.5 * X @ [1.0, -1.0, 1.0, 0.0, -0.5, 0.2] + 0.3 * rng.normal(size=80))

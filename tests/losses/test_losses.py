@@ -14,6 +14,7 @@ from skgrad import losses
 from skgrad.losses import (
     LOSSES,
     AbsoluteError,
+    CrossEntropy,
     EpsilonInsensitive,
     Hinge,
     Huber,
@@ -35,6 +36,8 @@ N_CLASSES = 4
 PARAMETERS = {
     "huber": {"delta": np.float64(0.7)},
     "quantile": {"quantile": np.float64(0.8)},
+    # One, so that any number of columns will do; several have their own tests.
+    "multi_quantile": {"quantiles": (np.float64(0.8),)},
     "epsilon_insensitive": {"epsilon": np.float64(0.3)},
     "squared_epsilon_insensitive": {"epsilon": np.float64(0.3)},
 }
@@ -45,6 +48,7 @@ DUALS = {
     "absolute_error": (0.4, 1.1),
     "huber": (0.6, 0.8),
     "quantile": (0.1, 0.3),
+    "multi_quantile": (0.1, 0.3),
     "epsilon_insensitive": (-0.4, -1.1),
     "squared_epsilon_insensitive": (-1.3, None),
     "logistic": (-0.3, 0.1),
@@ -61,6 +65,8 @@ def make(name):
 def draw_target(loss, n, rng, dtype=np.float64, n_outputs=2):
     if loss.target == "class_index":
         return rng.integers(N_CLASSES, size=n)
+    if loss.target == "probabilities":
+        return rng.dirichlet(np.ones(N_CLASSES), size=n).astype(dtype)
     if loss.target == "binary01":
         return rng.integers(2, size=(n, n_outputs)).astype(dtype)
     if loss.target == "sign":
@@ -198,6 +204,8 @@ def test_quadratic_means_constant_curvature():
 def test_extreme_margins_are_exact_and_silent(loss):
     if loss.name == "poisson":
         y, raw = np.array([[3.0], [0.0]]), np.array([[-1e4], [-1e4]])
+    elif loss.target == "probabilities":
+        y, raw = np.array([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5]]), np.array([[1e4, -1e4, 0.0]] * 2)
     elif loss.coupled:
         y, raw = np.array([0, 1]), np.array([[1e4, -1e4, 0.0], [1e4, -1e4, 0.0]])
     else:
@@ -288,12 +296,20 @@ def test_conjugate_is_the_supremum(loss):
         assert loss.conjugate(y, np.array([[outside]])).item() == np.inf
 
 
-def test_multinomial_conjugate_is_the_supremum():
-    loss, y, dual = Multinomial(), np.array([1]), np.array([[0.2, -0.7, 0.4, 0.1]])
+@pytest.mark.parametrize(
+    ("loss", "y"),
+    [
+        (Multinomial(), np.array([1])),
+        (CrossEntropy(), np.array([[0.0, 1.0, 0.0, 0.0]])),
+        (CrossEntropy(), np.array([[0.0, 0.8, 0.05, 0.15]])),
+    ],
+)
+def test_conjugate_of_a_softmax_is_the_supremum(loss, y):
+    dual = np.array([[0.2, -0.7, 0.4, 0.1]])
     best = minimize(lambda z: loss.value(y, z[None]).item() - dual[0] @ z, np.zeros(4), tol=1e-9)
     assert loss.conjugate(y, dual).item() == pytest.approx(-best.fun, abs=1e-7)
     assert loss.conjugate(y, dual + 0.01).item() == np.inf
-    assert loss.conjugate(y, np.array([[-0.1, -0.6, 0.4, 0.3]])).item() == np.inf
+    assert loss.conjugate(y, np.array([[-0.1, -0.9, 0.6, 0.4]])).item() == np.inf
 
 
 @every_loss
@@ -384,13 +400,13 @@ def test_multinomial_has_no_prox():
 
 @every_loss
 def test_inverse_link_of_the_minimiser_is_the_mean(loss):
-    if loss.name not in {"squared_error", "logistic", "multinomial", "poisson"}:
+    if loss.name not in {"squared_error", "logistic", "multinomial", "cross_entropy", "poisson"}:
         raw = draw(loss)[1]
         np.testing.assert_array_equal(loss.inverse_link(raw), raw)
         return
     y, _ = draw(loss)
     mean = loss.inverse_link(loss.constant(y)[None])[0]
-    expected = np.bincount(y, minlength=N_CLASSES) / len(y) if loss.coupled else y.mean(axis=0)
+    expected = (np.eye(N_CLASSES)[y] if loss.target == "class_index" else y).mean(axis=0)
     np.testing.assert_allclose(mean, expected, rtol=1e-12)
 
 
@@ -498,6 +514,7 @@ def test_default_parameters():
     assert {name: LOSSES[name]().get_params() for name in PARAMETERS} == {
         "huber": {"delta": 1.35},
         "quantile": {"quantile": 0.5},
+        "multi_quantile": {"quantiles": (0.1, 0.5, 0.9)},
         "epsilon_insensitive": {"epsilon": 0.1},
         "squared_epsilon_insensitive": {"epsilon": 0.1},
     }
@@ -508,6 +525,12 @@ def test_default_parameters():
     [
         ("huber", {"delta": 0.0}),
         ("quantile", {"quantile": 1.0}),
+        ("multi_quantile", {"quantiles": ()}),
+        ("multi_quantile", {"quantiles": 0.5}),
+        ("multi_quantile", {"quantiles": "auto"}),
+        ("multi_quantile", {"quantiles": (0.1, 1.0)}),
+        ("multi_quantile", {"quantiles": (0.9, 0.1)}),
+        ("multi_quantile", {"quantiles": (0.5, 0.5)}),
         ("epsilon_insensitive", {"epsilon": -0.1}),
         ("squared_epsilon_insensitive", {"epsilon": "wide"}),
     ],

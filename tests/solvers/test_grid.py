@@ -5,10 +5,17 @@ from itertools import product
 
 import numpy as np
 import pytest
-from problems import PENALTIES, Variant, make_loss, make_objective, make_penalty, minimum
+from problems import (
+    LINEAR_LOSSES,
+    PENALTIES,
+    Variant,
+    make_loss,
+    make_objective,
+    make_penalty,
+    minimum,
+)
 from tolerances import KINKED_SUBOPTIMALITY, suboptimality
 
-from skgrad.losses import LOSSES
 from skgrad.schedules import Cosine
 from skgrad.solvers import SOLVERS, IncompatibleSolverError, Solver
 
@@ -22,7 +29,7 @@ VARIANTS = [
 
 def combinations():
     """Yield solver, loss and penalty with all kinds of data."""
-    yield from product(SOLVERS, LOSSES, PENALTIES)
+    yield from product(SOLVERS, LINEAR_LOSSES, PENALTIES)
 
 
 def compatible(solver_name, loss_name, kind):
@@ -41,7 +48,7 @@ def ids(value):
 def assert_minimum(solver, loss_name, kind, variant, max_iter):
     """Compare with the minimum, both evaluated in float64."""
     tolerance = suboptimality(solver, variant.dtype)
-    if solver.stochastic and solver.learning_rate == "auto" and not LOSSES[loss_name].smooth:
+    if solver.stochastic and solver.learning_rate == "auto" and not LINEAR_LOSSES[loss_name].smooth:
         tolerance = KINKED_SUBOPTIMALITY
     loss, penalty = make_loss(loss_name), make_penalty(kind)
     objective = make_objective(loss, penalty, variant)
@@ -72,7 +79,7 @@ def test_minimum_on_all_kinds_of_data(solver_name, loss_name, kind, variant):
 
 
 @pytest.mark.parametrize("kind", PENALTIES, ids=ids)
-@pytest.mark.parametrize("loss_name", LOSSES)
+@pytest.mark.parametrize("loss_name", LINEAR_LOSSES)
 @pytest.mark.parametrize("name", [name for name in SOLVERS if SOLVERS[name].stochastic])
 def test_minimum_with_a_decaying_schedule(name, loss_name, kind):
     solver = SOLVERS[name](learning_rate=Cosine(), batch_size=16)

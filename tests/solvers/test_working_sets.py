@@ -4,14 +4,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from problems import Variant, ill_scaled, make_loss, make_objective, orthogonal_lasso, sparse_rows
+from problems import (
+    LINEAR_LOSSES,
+    Variant,
+    ill_scaled,
+    make_loss,
+    make_objective,
+    orthogonal_lasso,
+    sparse_rows,
+)
 from scipy import sparse
 from sklearn.linear_model import ElasticNet as PeerElasticNet
 from tolerances import arithmetic, coefficients, suboptimality
 
 from skgrad import LinearRegression, LogisticRegression, columns, linalg
 from skgrad.coordinate_penalty import Terms
-from skgrad.losses import LOSSES, SquaredError
+from skgrad.losses import SquaredError
 from skgrad.models import LinearModel
 from skgrad.objective import Objective
 from skgrad.penalties import L1, ElasticNet, NonNegative
@@ -21,7 +29,7 @@ from skgrad.solvers._gram_descent import _newton_step
 from skgrad.solvers._implicit_quadratic import ImplicitQuadraticModel
 from skgrad.solvers._quadratic import QuadraticModel
 
-SMOOTH = [name for name, loss in LOSSES.items() if loss.smooth]
+SMOOTH = [name for name, loss in LINEAR_LOSSES.items() if loss.smooth]
 PENALTIES = [L1(0.04), ElasticNet(0.08, 0.4), NonNegative(L1(0.02))]
 MODELS = {
     "semismooth": QuadraticModel,
@@ -54,7 +62,7 @@ def run(objective, tol):
         (engine, name)
         for engine in MODELS
         for name in SMOOTH
-        if not (engine == "columns" and LOSSES[name].coupled)  # they are not walked
+        if not (engine == "columns" and LINEAR_LOSSES[name].coupled)  # they are not walked
     ],
 )
 def test_every_model_ends_at_the_minimum(engine, loss_name, penalty, monkeypatch):

@@ -23,18 +23,29 @@ from skgrad.models.network.normalization import (
     Normalization,
     get_normalization,
 )
+from skgrad.models.network.scaling import (
+    INPUT_SCALINGS,
+    ColumnScaler,
+    InputScaling,
+    Robust,
+    Standard,
+    get_input_scaling,
+)
 from skgrad.models.network.workspace import Workspace
 
 __all__ = [
     "ACTIVATIONS",
     "INITIALIZERS",
+    "INPUT_SCALINGS",
     "NORMALIZATIONS",
     "Activation",
     "Adjoint",
     "BatchNormalization",
+    "ColumnScaler",
     "FirstDerivatives",
     "Group",
     "Initializer",
+    "InputScaling",
     "KroneckerFactors",
     "KroneckerInverse",
     "Layer",
@@ -44,12 +55,15 @@ __all__ = [
     "Network",
     "Normalization",
     "Parameters",
+    "Robust",
     "Role",
     "SecondDerivatives",
+    "Standard",
     "Tangent",
     "Workspace",
     "get_activation",
     "get_initializer",
+    "get_input_scaling",
     "get_normalization",
     "kronecker_factors",
 ]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgrad._typing import FloatArray, Matrix
+from skgrad._typing import FloatArray
 from skgrad.models.network.layout import Parameters
 from skgrad.models.network.network import Network, affine, outer_product
 from skgrad.models.network.workspace import Workspace
@@ -36,9 +36,9 @@ class Adjoint(NamedTuple):
 class FirstDerivatives:
     r"""The Jacobian of raw predictions with respect to the parameters, as an operator.
 
-    One forward pass is made and kept; `push_forward` and `pull_back` then cost about as much as a
-    forward and a backward pass each. No unit is left out, and a normalisation over rows takes the
-    moments of the batch, so that they depend on the parameters as well.
+    It works on the buffers of a forward pass; `push_forward` and `pull_back` cost about as much as
+    a forward and a backward pass each. A normalisation over rows has to have taken the moments of
+    the batch: they depend on the parameters as well.
 
     Parameters
     ----------
@@ -46,13 +46,8 @@ class FirstDerivatives:
         The model.
     parameters : Parameters
         The point.
-    X : array or CSR matrix of shape (n_rows, n_features)
-        A batch.
-
-    Attributes
-    ----------
-    raw : array of shape (n_outputs, n_rows)
-        Raw predictions.
+    ws : Workspace
+        As `Network.forward` left it.
 
     References
     ----------
@@ -66,16 +61,15 @@ class FirstDerivatives:
     >>> import numpy as np
     >>> from skgrad.models.network import FirstDerivatives, Network
     >>> network = Network((2, 1), ())  # raw = w_1 x_1 + w_2 x_2 + b
-    >>> at = network.layout.parameters(np.zeros(3))
-    >>> jacobian = FirstDerivatives(network, at, np.array([[3.0, 4.0]]))
+    >>> at, ws = network.layout.parameters(np.zeros(3)), network.workspace(1, float)
+    >>> _ = network.forward(at, np.array([[3.0, 4.0]]), ws)
+    >>> jacobian = FirstDerivatives(network, at, ws)
     >>> jacobian.push_forward(network.layout.parameters(np.array([1.0, 0.0, 5.0]))).tolist()
     [[8.0]]
     """
 
-    def __init__(self, network: Network, parameters: Parameters, X: Matrix) -> None:
-        self.network, self.parameters = network, parameters
-        self.ws = network.workspace(X.shape[0], parameters.layers[0].weights.dtype)
-        self.raw = network.forward(parameters, X, self.ws)
+    def __init__(self, network: Network, parameters: Parameters, ws: Workspace) -> None:
+        self.network, self.parameters, self.ws = network, parameters, ws
 
     def push_forward(self, v: Parameters, trace: list[Tangent] | None = None) -> FloatArray:
         """Compute the derivative of raw along v, of raw's shape, a new array.
@@ -93,6 +87,8 @@ class FirstDerivatives:
             network.pull_through_activation(layer, ws)  # a diagonal map: its own transpose
             if network.adds_input(layer):
                 hidden.delta += tangent
+            if hidden.dropped:
+                hidden.delta *= hidden.mask
             tangent, inputs = hidden.delta, hidden.out
             if trace is not None:
                 trace.append(Tangent(hidden.delta.copy(), argument, normalized, deviation))
@@ -116,6 +112,7 @@ class FirstDerivatives:
         scale = self.parameters.input_scale
         if scale is None:
             return v.layers[0].weights
+        assert v.input_scale is not None
         return v.layers[0].weights * scale + self.parameters.layers[0].weights * v.input_scale
 
     def _normalize(
@@ -150,7 +147,8 @@ class SecondDerivatives:
     .. math:: \nabla^2 F \, v = J^T (\nabla^2 loss) J v + \sum_k \frac{\partial loss}{\partial
               raw_k} \nabla^2 raw_k \, v
 
-    by differentiating the backward pass along v (Pearlmutter's R operator).
+    by differentiating the backward pass along v (Pearlmutter's R operator). No unit may be left
+    out.
 
     Parameters
     ----------
@@ -221,13 +219,14 @@ class SecondDerivatives:
         r"""Differentiate :math:`(h - \overline{h} - \hat z \, \overline{h \hat z}) / \sigma`."""
         normalization, hidden = self.first.network.normalization, self.first.ws.hidden[layer]
         adjoint, gain = self.adjoints[layer], self.first.parameters.layers[layer].gain
-        assert normalization is not None and gain is not None
+        gain_change = v.layers[layer].gain
+        assert normalization is not None and gain is not None and gain_change is not None
         assert tangent.normalized is not None and tangent.deviation is not None
         moved = delta * hidden.normalized + adjoint.argument * tangent.normalized
         np.add.reduce(moved, axis=1, keepdims=True, out=into.layers[layer].gain)
         np.add.reduce(delta, axis=1, keepdims=True, out=into.layers[layer].shift)
         h, axis = gain * adjoint.argument, normalization.axis
-        change = gain * delta + v.layers[layer].gain * adjoint.argument
+        change = gain * delta + gain_change * adjoint.argument
         normalization.pull_back(hidden.normalized, hidden.deviation, change, hidden.scratch)
         slope = (h * hidden.normalized).mean(axis=axis, keepdims=True)
         slope_change = (h * tangent.normalized).mean(axis=axis, keepdims=True)

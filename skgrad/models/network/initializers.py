@@ -14,12 +14,14 @@ from skgrad._typing import FloatArray
 
 __all__ = [
     "INITIALIZERS",
+    "NTK",
     "DataDriven",
     "Glorot",
     "He",
     "Initializer",
     "LeCun",
     "Orthogonal",
+    "Zeros",
     "get_initializer",
 ]
 
@@ -212,6 +214,61 @@ class LeCun(_VarianceScaling):
         return 1.0 / n_in
 
 
+class NTK(_VarianceScaling):
+    r"""Normal weights of variance 1 / n_in, and biases of variance 1.
+
+    What layers have at the start in the neural tangent parametrisation; biases that differ spread
+    the kinks of the units over the data.
+
+    References
+    ----------
+    A. Jacot, F. Gabriel and C. Hongler (2018). Neural tangent kernel: convergence and
+    generalization in neural networks. NeurIPS 2018, section 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgrad.models.network.initializers import NTK
+    >>> biases = NTK().biases(1000, 5, np.random.default_rng(0), np.float64)
+    >>> bool(abs(biases.var() - 1.0) < 0.1)
+    True
+    """
+
+    name: ClassVar[str] = "ntk"
+
+    def __init__(self, distribution: Distribution = "normal") -> None:
+        self.distribution = distribution
+
+    def _variance(self, n_out: int, n_in: int) -> float:
+        return 1.0 / n_in
+
+    def biases(
+        self, n_out: int, n_in: int, rng: np.random.Generator, dtype: DTypeLike
+    ) -> FloatArray:
+        return rng.normal(size=n_out).astype(dtype, copy=False)
+
+
+class Zeros(Initializer):
+    """Weights of zero, for the last layer: training then starts at the best constant prediction.
+
+    In a hidden layer all units would stay alike.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgrad.models.network.initializers import Zeros
+    >>> Zeros().weights(1, 2, np.random.default_rng(0), np.float64).tolist()
+    [[0.0, 0.0]]
+    """
+
+    name: ClassVar[str] = "zeros"
+
+    def weights(
+        self, n_out: int, n_in: int, rng: np.random.Generator, dtype: DTypeLike
+    ) -> FloatArray:
+        return np.zeros((n_out, n_in), dtype)
+
+
 class Orthogonal(Initializer):
     r"""A random orthogonal matrix, times a gain.
 
@@ -306,7 +363,8 @@ class DataDriven(Initializer):
 
 
 INITIALIZERS: dict[str, type[Initializer]] = {
-    initializer.name: initializer for initializer in (Glorot, He, LeCun, Orthogonal, DataDriven)
+    initializer.name: initializer
+    for initializer in (Glorot, He, LeCun, NTK, Orthogonal, DataDriven, Zeros)
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import eigh
@@ -130,7 +130,7 @@ def _input_moment(X: Matrix, weight: FloatArray, scale: FloatArray | None) -> Fl
     """Second moment of the rows of a batch, with a one."""
     if isinstance(X, np.ndarray):
         return _homogeneous_moment(X.T if scale is None else X.T * scale[:, None], weight)
-    rows = X if scale is None else X * scale
+    rows: Any = X if scale is None else X.multiply(scale).tocsr()
     mean = rows.T @ weight
     if X.shape[1] > LARGEST_FACTOR:
         return _with_ones(rows.multiply(rows).T @ weight, mean, weight)
@@ -151,16 +151,14 @@ def _add_diagonal(
             square *= hidden.normalized
             target.gain[...] += square.sum(axis=1, keepdims=True)
     if into.input_scale is not None:
-        first = layers[0].z if layers else root
-        slope = parameters.layers[0].weights.T @ first
+        slope = parameters.layers[0].weights.T @ (layers[0].z if layers else root)
         slope *= slope
-        X = ws.X
-        squares = X * X if isinstance(X, np.ndarray) else X.multiply(X)
-        into.input_scale[...] += (
-            np.einsum("ji,ij->j", slope, squares)
-            if isinstance(X, np.ndarray)
-            else np.asarray(squares.multiply(slope.T).sum(axis=0)).ravel()
-        )
+        X: Any = ws.X
+        if isinstance(X, np.ndarray):
+            into.input_scale[...] += np.einsum("ji,ij->j", slope, X * X)
+        else:
+            squares = X.multiply(X).multiply(slope.T)
+            into.input_scale[...] += np.asarray(squares.sum(axis=0)).ravel()
 
 
 class Spectrum(NamedTuple):
@@ -210,9 +208,7 @@ class KroneckerInverse:
         self.inputs = [Spectrum.of(factor) for factor in factors.inputs]
         self.outputs = [Spectrum.of(factor) for factor in factors.outputs]
         self._others = [
-            group.where
-            for group in layout.groups
-            if group.role not in (Role.WEIGHTS, Role.BIASES)
+            group.where for group in layout.groups if group.role not in (Role.WEIGHTS, Role.BIASES)
         ]
 
     def solve(self, gradient: FloatArray, damping: float) -> FloatArray:

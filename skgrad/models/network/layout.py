@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from itertools import pairwise
 from typing import NamedTuple, final
@@ -94,6 +94,13 @@ class Layout:
     def of_role(self, role: Role) -> list[Group]:
         """List the groups of a role, layer by layer."""
         return [group for group in self.groups if group.role is role]
+
+    def spread(self, factors: Mapping[Role, float], default: float) -> FloatArray:
+        """Build a vector that holds one factor for all parameters of a role."""
+        spread = np.full(self.n_params, default)
+        for group in self.groups:
+            spread[group.where] = factors.get(group.role, default)
+        return spread
 
     def parameters(self, w: FloatArray) -> Parameters:
         """View w layer by layer."""

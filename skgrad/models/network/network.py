@@ -90,7 +90,7 @@ class Network:
         """Allocate the buffers of one batch."""
         return Workspace(self, n_rows, dtype)
 
-    # -- forward ------------------------------------------------------------------------------------
+    # -- forward ------------------------------------------------------------------------------
 
     def forward(
         self,
@@ -160,16 +160,12 @@ class Network:
         hidden.z *= gain
         hidden.z += parameters.layers[layer].shift
 
-    def predict(
-        self, w: FloatArray, X: Matrix, moments: list[Moments] | None = None
-    ) -> FloatArray:
+    def predict(self, w: FloatArray, X: Matrix, moments: list[Moments] | None = None) -> FloatArray:
         """Compute raw predictions, shape (n_rows, n_outputs), a view of a fresh array."""
         ws = self.workspace(X.shape[0], w.dtype)
         return self.forward(self.layout.parameters(w), X, ws, moments=moments).T
 
-    def pre_activation(
-        self, parameters: Parameters, X: Matrix, layer: int
-    ) -> FloatArray:
+    def pre_activation(self, parameters: Parameters, X: Matrix, layer: int) -> FloatArray:
         """Compute the pre-activations of one hidden layer, for initialisers that look at data."""
         part = Network(
             self.sizes[: layer + 2], self.activations[:layer], self.normalization,
@@ -178,7 +174,7 @@ class Network:
         few = Parameters(parameters.layers[: layer + 1], parameters.input_scale)
         return part.forward(few, X, part.workspace(X.shape[0], X.dtype))
 
-    # -- backward -----------------------------------------------------------------------------------
+    # -- backward -----------------------------------------------------------------------------
 
     def backward(
         self, parameters: Parameters, ws: Workspace, gradient_raw: FloatArray, into: Parameters
@@ -290,9 +286,7 @@ def affine(
     out += biases
 
 
-def outer_product(
-    delta: FloatArray, X: Matrix, inputs: FloatArray | None, out: FloatArray
-) -> None:
+def outer_product(delta: FloatArray, X: Matrix, inputs: FloatArray | None, out: FloatArray) -> None:
     """Sum the outer products of gradients and inputs over the rows of a batch."""
     if inputs is not None:
         np.matmul(delta, inputs.T, out=out)

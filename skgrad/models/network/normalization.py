@@ -38,7 +38,6 @@ class Normalization(Parameterized, ABC):
     axis: ClassVar[int]
     mixes_rows: ClassVar[bool]
 
-
     def moments(self, z: FloatArray) -> Moments:
         """Compute the moments of pre-activations."""
         mean = z.mean(axis=self.axis, keepdims=True)

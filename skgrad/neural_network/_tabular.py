@@ -1,0 +1,31 @@
+"""Settings that suit most tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skgrad.schedules import CosLog
+from skgrad.solvers import Adam
+
+# RealMLP-TD-S, Holzmueller et al. (2024), appendix B: what it does for classes and for numbers.
+RECIPE: dict[str, Any] = {
+    "hidden_layer_sizes": (256, 256, 256),
+    "alpha": 0.0,
+    "batch_size": 256,
+    "max_iter": 256,
+    "early_stopping": True,
+    "n_iter_no_change": np.inf,
+    "weight_init": "ntk",
+    "output_init": "zeros",
+    "parametrization": "ntk",
+    "input_scaling": "robust",
+    "learn_input_scale": True,
+    "learning_rate_factors": {"biases": 0.1, "input_scale": 6.0},
+}
+
+
+def recipe_solver(learning_rate: float) -> Adam:
+    """Build Adam with a short memory of squares, and a rate that falls and rises."""
+    return Adam(CosLog(learning_rate), beta_2=0.95)
