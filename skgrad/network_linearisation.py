@@ -49,6 +49,13 @@ class RowBlock(NamedTuple):
         state = loss.curvature_state(y, ws.raw.T)
         return cls(FirstDerivatives(network, parameters, ws), loss, y, weight, state)
 
+    def value_at(self, parameters: Parameters) -> float:
+        """Compute the rows' part of the loss elsewhere, leaving no unit out."""
+        ws = self.first.network.workspace(len(self.y), self.state.dtype)
+        raw = self.first.network.forward(parameters, self.first.ws.X, ws)
+        values = self.loss.value(self.y, raw.T).T * self.weight
+        return float(np.add.reduce(values, axis=None, dtype=np.float64))
+
     def curve(self, change: FloatArray) -> FloatArray:
         """Multiply a change of raw by the loss's weighted curvature."""
         curved: FloatArray = self.loss.curvature_product(self.state, change.T).T * self.weight

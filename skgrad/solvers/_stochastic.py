@@ -33,6 +33,7 @@ from skgrad.solvers._newton_gap import newton_gap
 from skgrad.solvers._training import (
     CompiledUpdates,
     NumpyUpdates,
+    Updates,
     compiled_training_pays,
     train,
 )
@@ -220,17 +221,21 @@ class StochasticSolver(Solver):
     def _train(self, objective: NetworkObjective, walk: Walk, plan: Plan, run: Run) -> Walk:
         """Pass over the data of a network once."""
         assert run.rng is not None
-        formula = self.compiled_update()
-        updates: NumpyUpdates | CompiledUpdates
-        if formula is not None and compiled_training_pays(objective, plan, run.horizon):
-            updates = CompiledUpdates(formula, objective, walk)
-        else:
-            updates = NumpyUpdates(self.update, objective, walk)
+        updates = self.network_updates(objective, walk, plan, run)
         batches = objective.batches(plan.batch_size, run.rng, shuffle=self.shuffle)
         weight_decay, limit = float(self.weight_decay), adaptive_limit(self.clip)
         return train(
             objective, walk, plan, updates, batches, weight_decay=weight_decay, unit_limit=limit
         )
+
+    def network_updates(
+        self, objective: NetworkObjective, walk: Walk, plan: Plan, run: Run
+    ) -> Updates:
+        """Build what moves a network's parameters in an epoch; by default `update`, or a kernel."""
+        formula = self.compiled_update()
+        if formula is not None and compiled_training_pays(objective, plan, run.horizon):
+            return CompiledUpdates(formula, objective, walk)
+        return NumpyUpdates(self.update, objective, walk)
 
     @final
     def resume(

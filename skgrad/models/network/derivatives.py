@@ -123,6 +123,8 @@ class FirstDerivatives:
         if normalization is None:
             return None, None
         hidden, deviation, normalized = self.ws.hidden[layer], None, None
+        gain_change = v.layers[layer].gain
+        assert gain_change is not None
         if traced:
             slope = hidden.normalized * hidden.delta
             deviation = slope.mean(axis=normalization.axis, keepdims=True)
@@ -131,7 +133,7 @@ class FirstDerivatives:
         if traced:
             normalized = hidden.delta.copy()
         hidden.delta *= self.parameters.layers[layer].gain
-        np.multiply(hidden.normalized, v.layers[layer].gain, out=hidden.scratch)
+        np.multiply(hidden.normalized, gain_change, out=hidden.scratch)
         hidden.delta += hidden.scratch
         hidden.delta += v.layers[layer].shift
         return normalized, deviation
