@@ -13,15 +13,21 @@ from skgrad.network_batch import NetworkBatch
 from skgrad.network_linearisation import RowBlock
 from skgrad.network_objective import NetworkObjective
 from skgrad.row_epochs import Walk
+from skgrad.solvers._batch_model import BatchModel
 from skgrad.solvers._training import Moments, Update
 
-# Levenberg-Marquardt rule (Martens and Grosse 2015, section 6.5): every so many updates the change
-# of the batch's loss is compared with the model's, and the damping changes by this factor for each
-# of them.
-CHECK_EVERY = 5
-CHANGE_PER_UPDATE = 0.95
+# Levenberg-Marquardt rule (Martens and Grosse 2015, section 6.5, there every five updates): the
+# change of the batch's loss is compared with the model's, and the damping changes by this factor. A
+# step that raises the loss is not made, and the damping grows by the other one.
+CHANGE = 0.95
 POOR, GOOD = 0.25, 0.75
-# A damping below this share of the first one is none.
+GROWTH = 4.0
+# The damping of the factors is chosen for the least value of the model every so many updates, among
+# its neighbours by this factor (section 6.6).
+SEARCH_EVERY = 20
+NEIGHBOUR = 0.6
+# The model of a batch of some rows does well on these rows however small the damping is: it does not
+# fall below its start then. With all rows in a batch it may, but a share like this of it is none.
 LEAST_DAMPING = 1e-10
 
 
@@ -44,8 +50,9 @@ class KroneckerSettings:
 class KroneckerUpdates:
     """Precondition each batch's gradient by the inverse of the running factors, and move.
 
-    The moments that an epoch hands to the next are the last displacement, the damping and, from the
-    first update on, the factors. The factors are decomposed anew at the start of each epoch.
+    Where steps minimise the batch's model, two dampings adapt: that of the model, and that of the
+    factors. The moments that an epoch hands to the next are the last displacement, the two dampings
+    and, from the first update on, the factors, which are decomposed anew at the start of each epoch.
 
     Parameters
     ----------
@@ -67,7 +74,8 @@ class KroneckerUpdates:
     ) -> None:  # fmt: skip
         self.update, self.settings, self.objective, self.rng = update, settings, objective, rng
         self.w = walk.iterate.copy()
-        self.last, self.damping = walk.moments[0], float(walk.moments[1])
+        self.last = walk.moments[0]
+        self.damping, self.shift = (float(number) for number in walk.moments[1])
         factors = walk.moments[2:]
         self.factors = KroneckerFactors.from_flat(factors) if factors else None
         self.inverse: KroneckerInverse | None = None
@@ -81,9 +89,10 @@ class KroneckerUpdates:
     def __call__(self, batch: NetworkBatch, gradient: FloatArray, t: int, rate: float) -> float:
         """Move w in place; return the step size."""
         block = self.objective.linearised_batch(batch)
-        direction = self._inverse(block, t).solve(gradient, self.damping)
+        inverse = self._inverse(block, t)
         if self.settings.plane:
-            return self._move_by_model(block, gradient, -direction, t, rate)
+            return self._move_by_model(block, inverse, gradient, t, rate)
+        direction = inverse.solve(gradient, self.damping)
         steepness = rate * rate * float(gradient @ direction)
         if steepness > self.settings.kl_clip:
             rate *= math.sqrt(self.settings.kl_clip / steepness)
@@ -112,43 +121,46 @@ class KroneckerUpdates:
         return self.inverse
 
     def _move_by_model(
-        self, block: RowBlock, gradient: FloatArray, direction: FloatArray, t: int, rate: float
+        self, block: RowBlock, inverse: KroneckerInverse, gradient: FloatArray, t: int, rate: float
     ) -> float:
         """Minimise the damped model in the plane of the direction and the last displacement."""
-        inertia = self.settings.momentum and self.last.any()
-        V = np.array([direction, self.last] if inertia else [direction])
-        parameters = self.objective.network.layout.parameters
-        forms = block.forms([parameters(v) for v in V]) + self._penalty_forms(V)
-        slopes = (V @ gradient).astype(np.float64)
-        steps = np.linalg.lstsq(forms + self.damping * (V @ V.T), -slopes)[0]
-        predicted = rate * float(slopes @ steps) + 0.5 * rate**2 * float(steps @ forms @ steps)
-        check = t % CHECK_EVERY == 0
-        before = self._value(block) if check else 0.0
-        self._move((rate * steps).astype(V.dtype) @ V)
-        if check:
-            self._adapt(self._value(block) - before, predicted)
-        return rate * float(steps[0])
-
-    def _penalty_forms(self, V: FloatArray) -> FloatArray:
-        curved = np.zeros_like(V)
-        for v, image in zip(V, curved, strict=True):
-            self.objective.add_penalty_gradient(v, image)
-        return (V @ curved.T).astype(np.float64)
+        model = BatchModel(self.objective, block, gradient, self.damping)
+        inertia = [self.last] if self.settings.momentum and self.last.any() else []
+        search = (1.0, NEIGHBOUR, 1.0 / NEIGHBOUR) if t % SEARCH_EVERY == 0 else (1.0,)
+        steps = {
+            factor * self.shift: model.minimise(
+                [-inverse.solve(gradient, factor * self.shift), *inertia], rate
+            )
+            for factor in search
+        }
+        self.shift = min(steps, key=lambda shift: steps[shift].value)
+        step = steps[self.shift]
+        start, before = self.w.copy(), self._value(block)
+        self._move(step.displacement)
+        change = self._value(block) - before
+        if not change <= 0.0:
+            self.w[...] = start
+            self.last = np.zeros_like(start)
+        self._adapt(change, step.predicted, whole=len(block.y) == self.objective.n_samples)
+        return float(step.factors[0])
 
     def _value(self, block: RowBlock) -> float:
         parameters = self.objective.network.layout.parameters(self.w)
         return block.value_at(parameters) + self.objective.penalty_value(self.w)
 
-    def _adapt(self, actual: float, predicted: float) -> None:
+    def _adapt(self, change: float, predicted: float, *, whole: bool) -> None:
         """Trust the model more or less, by how well it predicted the change of the batch's loss."""
-        ratio = actual / predicted if predicted < 0.0 else 0.0
-        factor = CHANGE_PER_UPDATE**CHECK_EVERY
-        if ratio > GOOD:
-            self.damping = max(self.damping * factor, LEAST_DAMPING * self.settings.damping)
-        elif not ratio >= POOR:
-            self.damping /= factor
+        ratio = change / predicted if predicted < 0.0 else 0.0
+        if not change <= 0.0:
+            self.damping *= GROWTH
+            self.shift *= GROWTH
+        elif ratio < POOR:
+            self.damping /= CHANGE
+        elif ratio > GOOD:
+            least = self.settings.damping * (LEAST_DAMPING if whole else 1.0)
+            self.damping = max(CHANGE * self.damping, least)
 
     def result(self) -> Moments:
         """Return the moments."""
         factors = () if self.factors is None else self.factors.flat()
-        return (self.last, np.array(self.damping), *factors)
+        return (self.last, np.array([self.damping, self.shift]), *factors)

@@ -36,8 +36,8 @@ class NaturalGradient(StochasticSolver):
     ----------
     learning_rate : float, schedule, name of a schedule or "auto", default="auto"
         Step size :math:`\eta`. With "auto", :math:`\eta` and :math:`\beta` minimise the quadratic
-        model of the batch, with its exact Gauss-Newton matrix, and the damping adapts to how well
-        that model predicts. In a schedule whose initial rate is "auto", the step of the model is
+        model of the batch, with its exact Gauss-Newton matrix; a step that raises the batch's loss
+        is not made, and the damping adapts to how well the model predicts. In a schedule whose initial rate is "auto", the step of the model is
         multiplied by the schedule.
     curvature : {"kfac"}, default="kfac"
         Approximation of the Fisher information.
@@ -51,7 +51,7 @@ class NaturalGradient(StochasticSolver):
         where it starts.
     decay : float in [0, 1), default=0.95
         Memory of the factors.
-    update_every : int, default=5
+    update_every : int, default=10
         Updates from one set of factors to the next.
     kl_clip : float, default=1e-3
         Where the learning rate is given: bound of :math:`\eta^2 g^T d`, twice the divergence that a
@@ -102,7 +102,7 @@ class NaturalGradient(StochasticSolver):
         momentum: float = 0.9,
         damping: float = 1e-3,
         decay: float = 0.95,
-        update_every: int = 5,
+        update_every: int = 10,
         kl_clip: float = 1e-3,
         shuffle: bool = True,
         clip: float | tuple[str, float] | None = None,
@@ -123,8 +123,8 @@ class NaturalGradient(StochasticSolver):
         self.weight_decay = weight_decay
 
     def init_moments(self, w: FloatArray) -> Moments:
-        """Build the last displacement and the damping."""
-        return np.zeros_like(w), np.array(float(self.damping))
+        """Build what `KroneckerUpdates` starts from."""
+        return np.zeros_like(w), np.array([self.damping, self.damping], float)
 
     def network_updates(
         self, objective: NetworkObjective, walk: Walk, plan: Plan, run: Run
