@@ -13,6 +13,7 @@ from skgrad.linear_model import (
     QuantileRegressor,
     Ridge,
 )
+from skgrad.neural_network import MLPClassifier, MLPRegressor
 
 __all__ = [
     "ElasticNet",
@@ -22,6 +23,8 @@ __all__ = [
     "LinearSVC",
     "LinearSVR",
     "LogisticRegression",
+    "MLPClassifier",
+    "MLPRegressor",
     "PoissonRegressor",
     "QuantileRegressor",
     "Ridge",

@@ -131,13 +131,36 @@ def map_in_order(function: Callable[[Item], Outcome], items: Sequence[Item]) -> 
     return _in_threads(function, items, threads)
 
 
+def side_by_side(first: Callable[[], Any], second: Callable[[], Any]) -> None:
+    """Call two functions that don't depend on each other, at the same time if threads are allowed.
+
+    Cheaper than `map_in_order` where there are two tasks of a tenth of a millisecond: this thread
+    does one of them.
+    """
+    if n_threads() < 2:
+        first()
+        second()
+        return
+    future = _pool.executor().submit(copy_context().run, _alone, lambda _: first(), None)
+    try:
+        second()
+    finally:
+        future.result()
+
+
+def _alone(function: Callable[[Item], Outcome], item: Item) -> Outcome:
+    """Call a function that is not to use threads itself: the pool could wait for itself."""
+    _allowed.set(1)
+    return function(item)
+
+
 def _in_threads(
     function: Callable[[Item], Outcome], items: Sequence[Item], threads: int
 ) -> Iterator[Outcome]:
     executor = _pool.executor()
 
     def submit(item: Item) -> Any:
-        return executor.submit(copy_context().run, function, item)
+        return executor.submit(copy_context().run, _alone, function, item)
 
     # As many tasks as threads are under way: no more memory for results, no more threads in use.
     waiting = [submit(item) for item in items[:threads]]

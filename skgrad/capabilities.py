@@ -21,6 +21,7 @@ class Capability(Enum):
     HINGES = "a piecewise linear loss with an L1, L2, elastic-net, sign or no penalty"
     ROW_EPOCHS = "a loss with a compiled formula and an L1, L2, elastic-net, sign or no penalty"
     LAYERS = "a network of layers"
+    LINEAR = "a linear model"
     BOX_DUAL = "a loss with one kink or two, an L2 penalty and data stored by rows"
 
 
@@ -38,6 +39,7 @@ def offered(loss: Loss, penalty: Penalty, X: Matrix, y: Array) -> frozenset[Capa
     return frozenset(
         capability
         for capability, holds in (
+            (Capability.LINEAR, True),
             (Capability.SMOOTH_LOSS, loss.smooth),
             (Capability.SMOOTH_PENALTY, penalty.smooth),
             (Capability.LOSS_PROX, loss.has_prox),
@@ -61,5 +63,6 @@ def lack(capability: Capability, loss: Loss, penalty: Penalty, X: Matrix) -> str
         Capability.HINGES: both,
         Capability.ROW_EPOCHS: both,
         Capability.LAYERS: "the model is linear",
+        Capability.LINEAR: "the model is a network",
         Capability.BOX_DUAL: f"{both}, and X is stored by {order}",
     }[capability]

@@ -112,7 +112,7 @@ class NetworkObjective:
         self._viewed: tuple[FloatArray, Parameters] | None = None
         self._workspaces: dict[int, Workspace] = {}
         self._column_scale: FloatArray | None = None
-        self._point: FloatArray | None = None
+        self.point: FloatArray | None = None  # where the curvature is measured: the start
         self._n_batches = 1
 
     # -- facts that solvers ask for -----------------------------------------------------------
@@ -134,10 +134,11 @@ class NetworkObjective:
 
     def lacks(self, capability: Capability) -> str:
         """Say in a clause why a capability is not offered."""
+        loss_name, penalty_name = type(self.loss).__name__, type(self.penalty).__name__
         return {
-            Capability.SMOOTH_LOSS: f"the {type(self.loss).__name__} loss is not smooth",
-            Capability.SMOOTH_PENALTY: f"the {type(self.penalty).__name__} penalty is not smooth",
-        }.get(capability, "a network does not offer it")
+            Capability.SMOOTH_LOSS: f"the {loss_name} loss is not smooth",
+            Capability.SMOOTH_PENALTY: f"the {penalty_name} penalty is not smooth",
+        }.get(capability, "the model is a network")
 
     def decorrelated(self) -> NetworkObjective:
         """Stay in these coordinates."""
@@ -152,12 +153,12 @@ class NetworkObjective:
         return DISPLACEMENT
 
     def smoothness(self) -> Smoothness:
-        """Estimate the curvature where `near` said, with room for its growth in training.
+        """Estimate the curvature at ``point``, with room for its growth in training.
 
         By the power method, with products of the Hessian from differences of gradients.
         """
-        assert self._point is not None
-        w, largest = self._point, 0.0
+        assert self.point is not None
+        w, largest = self.point, 0.0
         _, gradient = self.value_and_gradient(w)
         direction = gradient / max(norm(gradient), float(np.finfo(self.dtype).tiny))
         step = math.sqrt(float(np.finfo(self.dtype).eps)) * max(1.0, norm(w))
@@ -178,8 +179,12 @@ class NetworkObjective:
         """Return NaN: a gradient says nothing about the distance to the minimum."""
         return math.nan
 
-    def exploded(self, gradient: FloatArray, t: int) -> str:
-        """Say at which update the loss became infinite or NaN, and which layer's gradient grew."""
+    def duality_gap(self, w: FloatArray, multipliers: FloatArray | None = None) -> float:
+        """Return NaN: networks have no dual."""
+        return math.nan
+
+    def exploded(self, value: float, gradient: FloatArray, t: int) -> str:
+        """Say at which update the loss grew out of bounds, and which layer's gradient grew."""
         per_epoch, groups = self._n_batches, self.network.layout.groups
         sizes = [float(np.abs(group.view(gradient)).max()) for group in groups]
         # The backward pass starts at the output: the last group that is not finite was the first.
@@ -187,8 +192,9 @@ class NetworkObjective:
         group = groups[broken[-1] if broken else int(np.argmax(sizes))]
         n_layers = len(self.network.sizes) - 1
         return (
-            f"The loss was not finite in epoch {t // per_epoch + 1}, step {t % per_epoch + 1}; the "
-            f"gradient grew most in the {group.role.value} of layer {group.layer + 1} of {n_layers}"
+            f"The loss rose to {value:.3g} in epoch {t // per_epoch + 1}, step "
+            f"{t % per_epoch + 1}; the gradient of the {group.role.value} of layer "
+            f"{group.layer + 1} of {n_layers} grew most"
         )
 
     # -- values and derivatives ---------------------------------------------------------------
@@ -233,10 +239,9 @@ class NetworkObjective:
         Valid until the parameters move.
         """
         assert self._viewed is not None
-        factor, n_rows = self.n_samples / batch.X.shape[0], batch.X.shape[0]
-        weight = factor * self.share if batch.weight is None else factor * batch.weight.T
-        parameters, ws = self._viewed[1], self._workspaces[n_rows]
-        return RowBlock.of(self.network, self.loss, parameters, ws, batch.y, weight)
+        factor, ws = 1.0 / self.share_of(batch), self._workspaces[batch.X.shape[0]]
+        weight = factor * (self.share if batch.weight is None else batch.weight.T)
+        return RowBlock.of(self.network, self.loss, self._viewed[1], ws, batch.y, weight)
 
     def loss_and_gradient(self, w: FloatArray, batch: NetworkBatch) -> tuple[float, FloatArray]:
         """Estimate value and gradient of F without its penalty by a batch.
@@ -331,7 +336,7 @@ class NetworkObjective:
     def near(self, w: FloatArray, n_samples: int) -> NetworkObjective:
         """Restrict to evenly spaced rows; `smoothness` then is that at w."""
         part = copy(self)
-        part._point = w
+        part.point = w
         rows = np.arange(0, self.n_samples, max(1, self.n_samples // n_samples))
         part.X, part.y = take_rows(self.X, rows), self.y[rows]
         part.n_samples, part.share = len(rows), 1.0 / len(rows)
@@ -356,9 +361,8 @@ class NetworkObjective:
     def rows(self, rows: slice | IntArray) -> NetworkBatch:
         X = take_rows(self.X, rows)
         X = (X if self.scaler is None else self.scaler(X)).astype(self.dtype, copy=False)
-        return NetworkBatch(
-            X, self.y[rows], None if self.weight is None else self.weight[rows], None
-        )
+        weight = None if self.weight is None else self.weight[rows]
+        return NetworkBatch(X, self.y[rows], weight, None)
 
     def _augmented(
         self, X: Matrix, y: Array, weight: FloatArray | None, rng: np.random.Generator

@@ -31,7 +31,7 @@ class MultiQuantile(Pinball):
     ----------
     .. [1] R. Koenker and G. Bassett (1978). Regression quantiles. Econometrica 46(1).
     .. [2] V. Chernozhukov, I. Fernández-Val and A. Galichon (2010). Quantile and probability
-       curves without crossing. Econometrica 78(3), proposition 4.
+       curves without crossing. Econometrica 78(3).
 
     Examples
     --------

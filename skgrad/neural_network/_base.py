@@ -45,8 +45,8 @@ from skgrad.neural_network._fitted import attributes, flatten, parameters_of
 from skgrad.neural_network._initialize import initial_parameters
 from skgrad.neural_network._monitor import Monitor
 from skgrad.neural_network._prediction import predict_raw
-from skgrad.neural_network._task import Task, hold_out
-from skgrad.solvers import SGD, Result, Solver, State, Status, get_solver
+from skgrad.neural_network._task import Task, hidden_sizes, hold_out
+from skgrad.solvers import SGD, DivergenceError, Result, Solver, State, Status, get_solver
 
 # Rows of a batch by default, as in scikit-learn.
 BATCH_SIZE = 200
@@ -153,16 +153,20 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
             w = self._fitted_vector(objective) if warm else None
             if w is None:
                 w = initial_parameters(objective, self.weight_init, self.output_init, rng)
+            objective.point = w
             score = None if held_out is None else self._validation(objective, held_out)
             monitor = Monitor(
                 float(self.tol), float(self.n_iter_no_change), score, noisy=solver.stochastic
             )
             reporting = SklearnCallbacks(self, objective, X, y, sample_weight)
             with single_threaded_blas(task.X, objective.largest_product), reporting as bridge:
-                result = solver.run(
-                    objective, w, tol=0.0, max_iter=self.max_iter, rng=rng,
-                    callbacks=[monitor, *bridge],
-                )  # fmt: skip
+                try:
+                    result = solver.run(
+                        objective, w, tol=0.0, max_iter=self.max_iter, rng=rng,
+                        callbacks=[monitor, *bridge],
+                    )  # fmt: skip
+                except DivergenceError as error:
+                    result = monitor.salvage(error)
                 self._store(objective, result, solver, monitor)
                 self._warn(result, monitor)
             self._stream: Stream | None = None
@@ -249,6 +253,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
         """Resolve the solver; the estimator's own parameters fill what it leaves open."""
         solver = network_solver(self.solver)
         if not solver.stochastic:
+            self._refuse_chance(solver)
             return solver
         n_samples = task.X.shape[0]
         settings: dict[str, Any] = {"shuffle": bool(solver.shuffle and self.shuffle)}
@@ -259,10 +264,26 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
             settings["learning_rate"] = self.learning_rate_init
         return clone(solver).set_params(**settings)
 
+    def _refuse_chance(self, solver: Solver) -> None:
+        """Raise if a full-batch solver is asked to do something at random."""
+        for name in ("dropout", "augment"):
+            if value := getattr(self, name):
+                raise ValueError(
+                    f"{name}={value!r} changes mini-batches at random; {type(solver).__name__} "
+                    "passes over all rows at once and needs the same loss every time. Use 'adam' "
+                    f"or another stochastic solver, or leave {name} at its default."
+                )
+
     def _network(self, task: Task) -> Network:
-        hidden = tuple(int(size) for size in np.atleast_1d(self.hidden_layer_sizes))
+        hidden = hidden_sizes(self.hidden_layer_sizes)
         kinds = self.activation
         names = [kinds] * len(hidden) if isinstance(kinds, str | Activation) else list(kinds)
+        if len(names) != len(hidden):
+            raise ValueError(
+                f"activation={kinds!r} names {len(names)} activations, but hidden_layer_sizes="
+                f"{self.hidden_layer_sizes!r} has {len(hidden)} layers. Give one name, or one for "
+                "each."
+            )
         sizes = (task.X.shape[1], *hidden, task.n_outputs)
         return Network(
             sizes, tuple(get_activation(name) for name in names),
@@ -287,6 +308,12 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
         total = len(task.y) if task.weight is None else float(task.weight.sum())
         y = task.y.astype(dtype, copy=False) if task.y.dtype.kind == "f" else task.y
         network = self._network(task)
+        mixes = network.normalization is not None and network.normalization.mixes_rows
+        if mixes and 1 in (len(task.y), getattr(solver, "batch_size", None)):
+            raise ValueError(
+                f"normalization={self.normalization!r} needs batches of at least two rows: in a "
+                "batch of one every unit is at its mean. Raise batch_size, or use 'layer'."
+            )
         rates, decays = group_factors(
             network, self.parametrization, self.learning_rate_factors, self.decay_factors, dtype
         )
@@ -337,8 +364,8 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
             raw = predict_raw(objective.network, parameters, held_out.X, moments, objective.scaler)
             if self.scoring is None:
                 return self._score_raw(held_out, raw)
-            values = held_out.loss.value(held_out.y.astype(raw.dtype, copy=False), raw)
-            return -float(np.mean(np.sum(values, axis=1, dtype=np.float64)))
+            y = held_out.y if held_out.y.dtype.kind != "f" else held_out.y.astype(raw.dtype)
+            return -float(np.mean(np.sum(held_out.loss.value(y, raw), axis=1, dtype=np.float64)))
 
         return score
 
@@ -378,10 +405,15 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
         self.t_ = objective.n_samples * result.n_iter
         self.n_layers_ = len(objective.network.sizes)
         self.n_outputs_ = objective.network.n_outputs
-        self.converged_ = result.status is not Status.MAX_ITER
+        self.converged_ = result.status not in (Status.MAX_ITER, Status.DIVERGED)
 
     def _warn(self, result: Result, monitor: Monitor) -> None:
-        if not self.converged_:
+        if result.status is Status.DIVERGED:
+            warnings.warn(
+                f"{type(self).__name__}: {monitor.error} The weights of the epoch with the best "
+                "validation score are kept.", ConvergenceWarning, stacklevel=4,
+            )  # fmt: skip
+        elif not self.converged_:
             warnings.warn(
                 f"{type(self).__name__}: {result.n_iter} epochs were made and the loss was still "
                 f"improving. Raise max_iter (now {self.max_iter}), or the learning rate.",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from skgrad._typing import FloatArray
-from skgrad.solvers import Iteration
+from skgrad.solvers import DivergenceError, Iteration, Result, State, Status
 
 Score = Callable[[FloatArray], float]
 
@@ -39,6 +41,8 @@ class Monitor:
         Parameters with the best validation score so far.
     n_bad : int
         Epochs since the last progress.
+    error : DivergenceError or None
+        How training ended, if the best parameters were saved from it.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Monitor:
         self.scores: list[float] = []
         self.best_w: FloatArray | None = None
         self.n_bad = 0
+        self.error: DivergenceError | None = None
         self._best = self._best_score = -math.inf
 
     def __call__(self, iteration: Iteration) -> bool:
@@ -68,3 +73,14 @@ class Monitor:
         self._best = max(self._best, merit)
         flat = exact and iteration.state.gradient_norm <= self.tol
         return flat or self.n_bad > self.n_iter_no_change
+
+    def salvage(self, error: DivergenceError) -> Result:
+        """Return the best parameters of a run that diverged; raise if there are none."""
+        if self.best_w is None or not math.isfinite(self._best_score):
+            raise error
+        self.error = error
+        history = {"loss": np.array(self.losses)}
+        return Result(
+            self.best_w, self.losses[-1], math.nan, math.nan, len(self.losses), Status.DIVERGED,
+            history, State(self.losses[-1]),
+        )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -31,6 +32,17 @@ class Task:
         return replace(
             self, X=self.X[rows], y=self.y[rows], targets=self.targets[rows], weight=weight
         )
+
+
+def hidden_sizes(sizes: Any) -> tuple[int, ...]:
+    """Check the numbers of units."""
+    hidden = np.atleast_1d(sizes).tolist()
+    if not hidden or not all(isinstance(size, int) and size > 0 for size in hidden):
+        raise ValueError(
+            f"hidden_layer_sizes={sizes!r} must be a positive integer, or a sequence of at least "
+            "one of them. For no hidden layer use LogisticRegression or LinearRegression."
+        )
+    return tuple(hidden)
 
 
 def hold_out(task: Task, fraction: float, seed: int, strata: Array | None) -> tuple[Task, Task]:

@@ -33,6 +33,7 @@ class Status(Enum):
     SCHEDULE_ENDED = "the learning-rate schedule came to its end"
     PRECISION = "no step decreases the objective in floating-point arithmetic any more"
     MAX_ITER = "max_iter iterations were not enough"
+    DIVERGED = "the loss grew out of bounds"
     STOPPED = "a callback asked to stop"
 
 
@@ -272,7 +273,8 @@ class Solver(Parameterized, ABC):
                     continue
                 break
             w, state = self.finish(objective, w, state)
-        relative = state.gap / (abs(state.value) + floor) if state.gap else state.gap
+        scale = abs(state.value) + floor
+        relative = state.gap / scale if state.gap and scale else state.gap
         return Result(w, state.value, state.gap, relative, n_iter, status, history.arrays(), state)
 
 

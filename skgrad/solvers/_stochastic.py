@@ -184,7 +184,7 @@ class StochasticSolver(Solver):
         walk = Walk(state.iterate, w, state.moments, state.t, 0.0, w)
         update = self.compiled_update()
         if Capability.LAYERS in objective.offers:
-            walk = self._train(objective, walk, plan, run)
+            walk = self._train(objective, walk, plan, state, run)
         elif update is not None and compiled_pays(objective, plan, run.horizon):
             n = objective.n_samples
             order = run.rng.permutation(n) if self.shuffle else np.arange(n)
@@ -218,15 +218,20 @@ class StochasticSolver(Solver):
                 "none. Use a number, or ('norm', number) or ('value', number)."
             )
 
-    def _train(self, objective: NetworkObjective, walk: Walk, plan: Plan, run: Run) -> Walk:
+    def _train(
+        self, objective: NetworkObjective, walk: Walk, plan: Plan, state: StochasticState, run: Run
+    ) -> Walk:
         """Pass over the data of a network once."""
         assert run.rng is not None
         updates = self.network_updates(objective, walk, plan, run)
         batches = objective.batches(plan.batch_size, run.rng, shuffle=self.shuffle)
         weight_decay, limit = float(self.weight_decay), adaptive_limit(self.clip)
+        # A start at the exact minimum, where the loss is zero, is no yardstick.
+        largest = DIVERGED * state.initial_value or math.inf
         return train(
-            objective, walk, plan, updates, batches, weight_decay=weight_decay, unit_limit=limit
-        )
+            objective, walk, plan, updates, batches,
+            weight_decay=weight_decay, unit_limit=limit, largest_loss=largest,
+        )  # fmt: skip
 
     def network_updates(
         self, objective: NetworkObjective, walk: Walk, plan: Plan, run: Run
@@ -289,10 +294,10 @@ class StochasticSolver(Solver):
         run: Run,
     ) -> StochasticState:
         """Adapt an automatic rate; end the run when there is nothing left to gain."""
-        if state.value > DIVERGED * state.initial_value:
-            raise diverged(self, state.value, state.step_size)
         if not objective.convex:  # the estimator watches losses and scores
             return _react(state, schedule)
+        if state.value > DIVERGED * state.initial_value:
+            raise diverged(self, state.value, state.step_size)
         if self.learning_rate == "auto":
             if state.is_stream:
                 # Losses of different chunks don't compare: decay like 1 / sqrt(chunks).

@@ -131,6 +131,7 @@ def train(
     *,
     weight_decay: float = 0.0,
     unit_limit: float = math.inf,
+    largest_loss: float = math.inf,
 ) -> Walk:
     """Make one update per batch."""
     w, t, loss = updates.w, walk.t, 0.0
@@ -139,12 +140,12 @@ def train(
     gradient: Any = None
     for k, batch in enumerate(batches):
         value, gradient = objective.loss_and_gradient(w, batch)
-        if not math.isfinite(value):
+        if not value < largest_loss:
             raise DivergenceError(
                 "Solver produced non-finite parameter weights. The input data may contain large "
-                f"values and need to be preprocessed. {objective.exploded(gradient, t)}. Lower "
-                "the learning rate, clip gradients (the solver's clip=), or scale the columns "
-                "(input_scaling='standard')."
+                "values and need to be preprocessed. "
+                f"{objective.exploded(value, gradient, t)}. Lower the learning rate, clip "
+                "gradients (the solver's clip=), or scale the columns (input_scaling='standard')."
             )
         loss += objective.share_of(batch) * value
         objective.add_penalty_gradient(w, gradient)

@@ -61,7 +61,7 @@ class Newton(Solver):
 
     name = "newton"
     needs: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.SMOOTH_LOSS, Capability.SMOOTH_PENALTY}
+        {Capability.LINEAR, Capability.SMOOTH_LOSS, Capability.SMOOTH_PENALTY}
     )
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "learning_rate": [Interval(Real, 0, None, closed="neither")],

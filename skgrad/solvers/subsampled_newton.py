@@ -118,7 +118,7 @@ class SubsampledNewton(Solver):
 
     name = "subsampled_newton"
     needs: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.SMOOTH_LOSS, Capability.SMOOTH_PENALTY}
+        {Capability.LINEAR, Capability.SMOOTH_LOSS, Capability.SMOOTH_PENALTY}
     )
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "rows_per_parameter": [Interval(Integral, FEWEST_ROWS, None, closed="left")],

@@ -13,6 +13,7 @@ from skgrad.models.network import activations
 from skgrad.models.network.activations import (
     ACTIVATIONS,
     ELU,
+    GELU,
     SELU,
     Activation,
     LeakyReLU,
@@ -134,6 +135,9 @@ def test_in_place_is_out_of_place(activation, dtype):
     np.testing.assert_array_equal(z, kept)
     activation.value(z, z)
     np.testing.assert_array_equal(z, out)
+    again = kept.copy()
+    activation.value(again, again[:])  # the same memory as another object
+    np.testing.assert_array_equal(again, out)
 
 
 @every_dtype
@@ -160,6 +164,13 @@ def test_extremes_are_silent_and_have_their_limits(activation, dtype):
     assert_close(delta[0, [0, -1]], slope, dtype)
     assert_close(second[0, [0, -1]], 0.0, dtype)
     assert np.isfinite(second).all()
+
+
+def test_gelu_in_float32_is_exact_to_rounding():
+    z = np.concatenate([np.linspace(-9, 9, 20_001), [-1e3, 1e3]]).astype(np.float32)[None]
+    exact = value(GELU(), z.astype(float))
+    unit = np.finfo(np.float32).eps * np.maximum(np.abs(z), 1.0)
+    assert (np.abs(value(GELU(), z) - exact) <= 2 * unit).all()
 
 
 def test_selu_keeps_mean_zero_and_variance_one():

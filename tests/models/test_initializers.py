@@ -11,12 +11,14 @@ from tolerances import arithmetic
 from skgrad.models.network import initializers
 from skgrad.models.network.initializers import (
     INITIALIZERS,
+    NTK,
     DataDriven,
     Glorot,
     He,
     Initializer,
     LeCun,
     Orthogonal,
+    Zeros,
     get_initializer,
 )
 
@@ -36,6 +38,8 @@ N_OUT, N_IN = 300, 500
         (He("normal"), 2 / N_IN),
         (LeCun("uniform"), 1 / N_IN),
         (LeCun("normal"), 1 / N_IN),
+        (NTK("uniform"), 1 / N_IN),
+        (NTK("normal"), 1 / N_IN),
         (Orthogonal(gain=1.5), 1.5**2 / N_IN),
         (DataDriven(), 1 / N_IN),
     ],
@@ -57,6 +61,8 @@ def test_defaults():
         "glorot": {"distribution": "uniform"},
         "he": {"distribution": "normal"},
         "lecun": {"distribution": "normal"},
+        "ntk": {"distribution": "normal"},
+        "zeros": {},
         "orthogonal": {"gain": 1.0},
         "data_driven": {},
     }
@@ -64,7 +70,7 @@ def test_defaults():
 
 @every_dtype
 @every_initializer
-def test_shape_dtype_seed_and_zero_biases(initializer, dtype):
+def test_shape_dtype_seed_and_biases(initializer, dtype):
     def draw(dtype, seed):
         rng = np.random.default_rng(seed)
         return initializer.weights(3, 5, rng, dtype), initializer.biases(3, 5, rng, dtype)
@@ -72,9 +78,15 @@ def test_shape_dtype_seed_and_zero_biases(initializer, dtype):
     weights, biases = draw(dtype, 0)
     assert (weights.shape, weights.dtype, biases.dtype) == ((3, 5), dtype, dtype)
     assert weights.flags.c_contiguous
-    assert biases.tolist() == [0.0, 0.0, 0.0]
+    assert (biases == 0.0).all() or isinstance(initializer, NTK)
     np.testing.assert_allclose(weights, draw(np.float64, 0)[0], rtol=arithmetic(dtype))
-    assert not np.allclose(weights, draw(dtype, 1)[0])
+    assert not np.allclose(weights, draw(dtype, 1)[0]) or isinstance(initializer, Zeros)
+
+
+def test_biases_of_the_tangent_kernel_vary(rng):
+    biases = NTK().biases(5000, 3, rng, np.float64)
+    assert abs(biases.mean()) < 5 / sqrt(5000)
+    assert abs(biases.var() - 1.0) < 5 * sqrt(2 / 5000)
 
 
 @pytest.mark.parametrize("shape", [(8, 3), (3, 8), (5, 5), (1, 4)])

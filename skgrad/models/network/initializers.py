@@ -283,7 +283,7 @@ class Orthogonal(Initializer):
     References
     ----------
     A. M. Saxe, J. L. McClelland and S. Ganguli (2014). Exact solutions to the nonlinear dynamics
-    of learning in deep linear neural networks. ICLR, arXiv:1312.6120v3, section 3.
+    of learning in deep linear neural networks. ICLR, arXiv:1312.6120v3.
 
     F. Mezzadri (2007). How to generate random matrices from the classical compact groups. Notices
     of the AMS 54(5), section 5 (the signs).
@@ -328,7 +328,7 @@ class DataDriven(Initializer):
     References
     ----------
     P. Krähenbühl, C. Doersch, J. Donahue and T. Darrell (2016). Data-dependent initializations of
-    convolutional neural networks. ICLR, arXiv:1511.06856v3, section 3.1.
+    convolutional neural networks. ICLR, arXiv:1511.06856v3, algorithm 1.
 
     Examples
     --------

@@ -12,6 +12,7 @@ from skgrad._typing import FloatArray, Matrix
 from skgrad.models.network.activations import Activation
 from skgrad.models.network.layout import Layout, Parameters
 from skgrad.models.network.normalization import Moments, Normalization
+from skgrad.models.network.products import affine, outer_product, product
 from skgrad.models.network.workspace import Workspace
 
 
@@ -225,7 +226,7 @@ class Network:
         This and the next two work on the ``delta`` of that hidden layer's buffers.
         """
         hidden = ws.hidden[layer - 1]
-        np.matmul(parameters.layers[layer].weights.T, delta, out=hidden.delta)
+        product(parameters.layers[layer].weights.T, delta, hidden.delta)
         if layer < self.n_hidden and self.adds_input(layer):
             hidden.delta += ws.hidden[layer].skipped
         if hidden.dropped:
@@ -271,26 +272,3 @@ def first_weights(parameters: Parameters) -> FloatArray:
     """Weights of the first layer times the scale of the inputs: cheaper than scaling the batch."""
     weights = parameters.layers[0].weights
     return weights if parameters.input_scale is None else weights * parameters.input_scale
-
-
-def affine(
-    X: Matrix, inputs: FloatArray | None, weights: FloatArray, biases: FloatArray, out: FloatArray
-) -> None:
-    """Apply an affine map to the last layer's output, or to the batch itself if that is None."""
-    if inputs is not None:
-        np.matmul(weights, inputs, out=out)
-    elif isinstance(X, np.ndarray):
-        np.matmul(weights, X.T, out=out)
-    else:
-        out[...] = (X @ weights.T).T
-    out += biases
-
-
-def outer_product(delta: FloatArray, X: Matrix, inputs: FloatArray | None, out: FloatArray) -> None:
-    """Sum the outer products of gradients and inputs over the rows of a batch."""
-    if inputs is not None:
-        np.matmul(delta, inputs.T, out=out)
-    elif isinstance(X, np.ndarray):
-        np.matmul(delta, X, out=out)
-    else:
-        out[...] = (X.T @ delta.T).T

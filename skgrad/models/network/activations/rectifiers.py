@@ -9,12 +9,13 @@ from sklearn.utils._param_validation import Interval
 from skgrad._typing import FloatArray
 from skgrad.models.network.activations._base import (
     Activation,
+    at_least,
+    at_most,
     is_positive,
-    negative_part,
-    positive_part,
+    room,
 )
 
-# Fixed point of mean 0 and variance 1, Klambauer et al. (2017), equation (14), in float64.
+# With these a standard normal input has an output of mean 0 and variance 1.
 SELU_ALPHA = 1.6732632423543772848
 SELU_SCALE = 1.0507009873554804934
 # From here on log(1 + exp(z)) is z in float64, and exp(z) is finite in float32.
@@ -41,7 +42,7 @@ class ReLU(Activation):
     initializer: ClassVar[str] = "he"
 
     def value(self, z: FloatArray, out: FloatArray) -> None:
-        positive_part(z, out)
+        at_least(z, 0.0, out)
 
     def pull_back(
         self, z: FloatArray, a: FloatArray, delta: FloatArray, scratch: FloatArray
@@ -93,7 +94,7 @@ class LeakyReLU(Activation):
         self.slope = slope
 
     def value(self, z: FloatArray, out: FloatArray) -> None:
-        scaled = np.multiply(z, float(self.slope), out=None if out is z else out)
+        scaled = np.multiply(z, float(self.slope), out=room(z, out))
         np.maximum(z, scaled, out=out)
 
     def pull_back(
@@ -173,7 +174,7 @@ class SELU(Activation):
     References
     ----------
     G. Klambauer, T. Unterthiner, A. Mayr and S. Hochreiter (2017). Self-normalizing neural
-    networks. NeurIPS, arXiv:1706.02515v5, equations (2) and (14).
+    networks. NeurIPS, arXiv:1706.02515v5, equation (2).
 
     Examples
     --------
@@ -230,7 +231,7 @@ class Softplus(Activation):
 
     def value(self, z: FloatArray, out: FloatArray) -> None:
         # NumPy's logaddexp is not vectorised: 20 times as slow.
-        bent = np.minimum(z, SOFTPLUS_LINEAR)
+        bent = at_most(z, SOFTPLUS_LINEAR, np.empty_like(z))
         np.exp(bent, out=bent)
         np.log1p(bent, out=bent)
         np.maximum(z, bent, out=out)
@@ -252,10 +253,10 @@ class Softplus(Activation):
 
 def _exponential_linear(z: FloatArray, out: FloatArray, slope: float, depth: float) -> None:
     """Write slope max(z, 0) + depth expm1(min(z, 0))."""
-    left = negative_part(z, np.empty_like(z))
+    left = at_most(z, 0.0, np.empty_like(z))
     np.expm1(left, out=left)
     left *= depth
-    positive_part(z, out)
+    at_least(z, 0.0, out)
     if slope != 1.0:
         out *= slope
     out += left
@@ -265,7 +266,7 @@ def _exponential_linear_slope(
     a: FloatArray, out: FloatArray, slope: float, depth: float
 ) -> FloatArray:
     """Write slope where a > 0 and a + depth elsewhere, without branches, and return it."""
-    negative_part(a, out)
+    at_most(a, 0.0, out)
     out += depth
     if slope != depth:
         out += np.multiply(a > 0.0, slope - depth, dtype=a.dtype)
