@@ -51,6 +51,7 @@ FLOORS = {
     "capabilities": 1.8,
     "frame": 1.9,
     "objective": 2,
+    "network_objective": 2,
     "distributed": 2,
     "solvers": 3,
     "callbacks": 3,

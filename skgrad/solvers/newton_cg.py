@@ -122,9 +122,7 @@ class NewtonCG(Solver):
         gap = objective.gradient_gap(w, gradient)
         return NewtonCGState(value, norm(gradient), gap=gap, gradient=gradient)
 
-    def step(
-        self, objective: Any, w: FloatArray, state: Any, run: Run
-    ) -> tuple[FloatArray, State]:
+    def step(self, objective: Any, w: FloatArray, state: Any, run: Run) -> tuple[FloatArray, State]:
         """Solve for the Newton direction as far as it pays, and search along it."""
         if not objective.convex:
             return _hessian_free.advance(

@@ -142,7 +142,7 @@ class Network:
                 hidden.out *= hidden.mask
             inputs = hidden.out
         last = parameters.layers[-1]
-        affine(X, inputs, last.weights, last.biases, ws.raw)
+        affine(X, inputs, last.weights if self.n_hidden else ws.weights, last.biases, ws.raw)
         return ws.raw
 
     def _normalize(
