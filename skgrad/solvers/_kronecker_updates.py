@@ -26,8 +26,8 @@ GROWTH = 4.0
 # its neighbours by this factor (section 6.6).
 SEARCH_EVERY = 20
 NEIGHBOUR = 0.6
-# The model of a batch of some rows does well on these rows however small the damping is: it does not
-# fall below its start then. With all rows in a batch it may, but a share like this of it is none.
+# The model of some rows does well on these rows however small the damping is: then it does not fall
+# below its start. With all rows in a batch it may, but a share like this of the first one is none.
 LEAST_DAMPING = 1e-10
 
 
@@ -51,8 +51,8 @@ class KroneckerUpdates:
     """Precondition each batch's gradient by the inverse of the running factors, and move.
 
     Where steps minimise the batch's model, two dampings adapt: that of the model, and that of the
-    factors. The moments that an epoch hands to the next are the last displacement, the two dampings
-    and, from the first update on, the factors, which are decomposed anew at the start of each epoch.
+    factors. The moments that an epoch hands to the next are the last displacement, both dampings
+    and, from the first update on, the factors, which are decomposed anew when an epoch starts.
 
     Parameters
     ----------

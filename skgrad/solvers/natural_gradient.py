@@ -37,8 +37,8 @@ class NaturalGradient(StochasticSolver):
     learning_rate : float, schedule, name of a schedule or "auto", default="auto"
         Step size :math:`\eta`. With "auto", :math:`\eta` and :math:`\beta` minimise the quadratic
         model of the batch, with its exact Gauss-Newton matrix; a step that raises the batch's loss
-        is not made, and the damping adapts to how well the model predicts. In a schedule whose initial rate is "auto", the step of the model is
-        multiplied by the schedule.
+        is not made, and the damping adapts to how well the model predicts. A schedule whose initial
+        rate is "auto" multiplies the step of the model.
     curvature : {"kfac"}, default="kfac"
         Approximation of the Fisher information.
     batch_size : int or "auto", default="auto"

@@ -218,7 +218,10 @@ class KroneckerInverse:
         for layer, (A, G) in enumerate(zip(self.inputs, self.outputs, strict=True)):
             whole = np.hstack([given.layers[layer].weights, given.layers[layer].biases])
             turned = A.rotate(G.rotate(whole).T).T
-            turned /= np.outer(G.values, A.values) + (damping + self.ridge)
+            curvature = np.outer(G.values, A.values)
+            # Eigenvalues of this size are rounding.
+            least = float(np.finfo(curvature.dtype).eps) * float(curvature.max())
+            turned /= curvature + max(damping + self.ridge, least)
             turned = A.rotate_back(G.rotate_back(turned).T).T
             into.layers[layer].weights[...] = turned[:, :-1]
             into.layers[layer].biases[...] = turned[:, -1:]
