@@ -8,7 +8,8 @@ import numpy as np
 
 from skgrad._typing import FloatArray
 from skgrad.models.network.layout import Parameters
-from skgrad.models.network.network import Network, affine, outer_product
+from skgrad.models.network.network import Network
+from skgrad.models.network.products import affine, outer_product, product
 from skgrad.models.network.workspace import Workspace
 
 
@@ -104,7 +105,7 @@ class FirstDerivatives:
         weights = v.layers[layer].weights if layer else self.first_weights(v)
         affine(self.ws.X, inputs, weights, v.layers[layer].biases, out)
         if tangent is not None:
-            np.matmul(self.parameters.layers[layer].weights, tangent, out=scratch)
+            product(self.parameters.layers[layer].weights, tangent, scratch)
             out += scratch
 
     def first_weights(self, v: Parameters) -> FloatArray:
