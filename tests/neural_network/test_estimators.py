@@ -342,6 +342,10 @@ def test_predictions_have_the_type_of_the_input(diabetes, dtype):
 # Regularisation
 
 
+def unchanged(X, y, rng):
+    return X, y
+
+
 def test_l1_penalty_makes_weights_exactly_zero(digits):
     X, y = digits
     clf = MLPClassifier((20,), alpha=8.0, l1_ratio=1.0, max_iter=60, random_state=0).fit(X, y)
@@ -369,13 +373,13 @@ def test_penalty_means_the_same_for_every_batch_size():
     [
         {"dropout": 0.2}, {"normalization": "batch"}, {"normalization": "layer"},
         {"residual": True, "hidden_layer_sizes": (30, 30)}, {"augment": Mixup(0.3)},
-        {"augment": [GaussianNoise(0.05), lambda X, y, rng: (X, y)]}, {"weight_init": "orthogonal"},
+        {"augment": [GaussianNoise(0.05), unchanged]}, {"weight_init": "orthogonal"},
         {"weight_init": "data_driven"}, {"solver": Adam(clip=("adaptive", 0.1))},
         {"solver": Adam(weight_decay=0.01)}, {"solver": Adam(average=True)},
         {"learning_rate_factors": {"biases": 0.1}}, {"activation": ["gelu", "silu"],
          "hidden_layer_sizes": (30, 20)},
     ],
-    ids=str,
+    ids=", ".join,
 )  # fmt: skip
 def test_options_train_and_are_remembered_by_a_pickle(digits, options):
     X, y = digits
