@@ -13,6 +13,7 @@ from skgrad.network_batch import NetworkBatch
 from skgrad.network_linearisation import RowBlock
 from skgrad.network_objective import NetworkObjective
 from skgrad.row_epochs import Walk
+from skgrad.solvers._base import ROUNDING
 from skgrad.solvers._batch_model import BatchModel
 from skgrad.solvers._training import Moments, Update
 
@@ -138,10 +139,12 @@ class KroneckerUpdates:
         start, before = self.w.copy(), self._value(block)
         self._move(step.displacement)
         change = self._value(block) - before
-        if not change <= 0.0:
+        noise = ROUNDING * float(np.finfo(start.dtype).eps) * abs(before)
+        if not change <= noise:
             self.w[...] = start
             self.last = np.zeros_like(start)
-        self._adapt(change, step.predicted, whole=len(block.y) == self.objective.n_samples)
+        if not abs(change) <= noise:
+            self._adapt(change, step.predicted, whole=len(block.y) == self.objective.n_samples)
         return float(step.factors[0])
 
     def _value(self, block: RowBlock) -> float:
@@ -151,7 +154,7 @@ class KroneckerUpdates:
     def _adapt(self, change: float, predicted: float, *, whole: bool) -> None:
         """Trust the model more or less, by how well it predicted the change of the batch's loss."""
         ratio = change / predicted if predicted < 0.0 else 0.0
-        if not change <= 0.0:
+        if not change < 0.0:
             self.damping *= GROWTH
             self.shift *= GROWTH
         elif ratio < POOR:

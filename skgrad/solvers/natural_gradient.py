@@ -64,7 +64,7 @@ class NaturalGradient(StochasticSolver):
     >>> from sklearn.datasets import load_digits
     >>> from skgrad.neural_network import MLPClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> clf = MLPClassifier((30,), "tanh", solver="natural_gradient", max_iter=10, tol=0.1)
+    >>> clf = MLPClassifier((30,), "tanh", solver="natural_gradient", max_iter=40, tol=0.1)
     >>> bool(clf.fit(X / 16, y).score(X / 16, y) > 0.95)
     True
 
