@@ -123,7 +123,8 @@ def map_in_order(function: Callable[[Item], Outcome], items: Sequence[Item]) -> 
     """Apply a function to items, in threads, and yield the outcomes in the items' order.
 
     The function has to release the interpreter's lock to gain anything: products, ufuncs and
-    compiled loops do. Its floating-point error state is the caller's.
+    compiled loops do. Its floating-point error state is the caller's. It may call this as well,
+    which then makes do with the thread that it is in.
     """
     threads = min(n_threads(), len(items))
     if threads < 2:

@@ -10,6 +10,7 @@ from skgrad.duals import has_box_dual
 from skgrad.linalg import has_contiguous_rows
 from skgrad.losses import Loss
 from skgrad.penalties import Penalty
+from skgrad.smooth_duals import has_smooth_dual
 
 
 class Capability(Enum):
@@ -23,6 +24,7 @@ class Capability(Enum):
     LAYERS = "a network of layers"
     LINEAR = "a linear model"
     BOX_DUAL = "a loss with one kink or two, an L2 penalty and data stored by rows"
+    SMOOTH_DUAL = "a smooth loss with a compiled formula, an L2 penalty and data stored by rows"
 
 
 class Smoothness(NamedTuple):
@@ -35,7 +37,7 @@ class Smoothness(NamedTuple):
 def offered(loss: Loss, penalty: Penalty, X: Matrix, y: Array) -> frozenset[Capability]:
     """Tell what solvers can rely on."""
     shrinkage = penalty.l1_strength is not None
-    box_dual = has_contiguous_rows(X) and has_box_dual(loss, penalty, y)
+    in_rows = has_contiguous_rows(X)
     return frozenset(
         capability
         for capability, holds in (
@@ -45,7 +47,8 @@ def offered(loss: Loss, penalty: Penalty, X: Matrix, y: Array) -> frozenset[Capa
             (Capability.LOSS_PROX, loss.has_prox),
             (Capability.HINGES, loss.piecewise_linear and shrinkage),
             (Capability.ROW_EPOCHS, loss.formula is not None and shrinkage),
-            (Capability.BOX_DUAL, box_dual),
+            (Capability.BOX_DUAL, in_rows and has_box_dual(loss, penalty, y)),
+            (Capability.SMOOTH_DUAL, in_rows and has_smooth_dual(loss, penalty)),
         )
         if holds
     )
@@ -65,4 +68,5 @@ def lack(capability: Capability, loss: Loss, penalty: Penalty, X: Matrix) -> str
         Capability.LAYERS: "the model is linear",
         Capability.LINEAR: "the model is a network",
         Capability.BOX_DUAL: f"{both}, and X is stored by {order}",
+        Capability.SMOOTH_DUAL: f"{both}, and X is stored by {order}",
     }[capability]

@@ -60,8 +60,8 @@ def certified_gap(
             raw = _with_best_intercepts(data, loss, raw)
         multipliers = loss.gradient(data.y, raw)
     theta = loss.clip_dual(data.y, multipliers)
-    if model.fit_intercept and not loss.coupled:
-        theta = _balanced(data, theta)
+    if model.fit_intercept:
+        theta = _balanced_classes(data, loss, theta) if loss.coupled else _balanced(data, theta)
     pulled = rows.with_targets(theta).reduce(
         lambda block: model.backward(block.A, block.weigh(block.y).astype(w.dtype, copy=False))
     )
@@ -70,6 +70,23 @@ def certified_gap(
     conjugate = data.sum(loss.conjugate(data.y, shrink * theta))
     gap = primal + conjugate + penalty.conjugate(shrink * dual)
     return max(gap, 0.0) + ROUNDING * float(np.finfo(w.dtype).eps) * abs(primal)
+
+
+def extrapolated_multipliers(
+    rows: RowSum, model: LinearModel, loss: Loss, w: FloatArray, target: FloatArray
+) -> FloatArray:
+    r"""Continue the loss's derivatives at w linearly to another point: the duals of Newton's model.
+
+    .. math:: \theta_i = loss_i'(raw_i(w)) + loss_i''(raw_i(w)) \, (raw_i(target) - raw_i(w))
+
+    Where target minimises the quadratic model at w they satisfy all constraints: no shrinking takes
+    the bound off them. It is then as good as Newton's step itself, and an iteration earlier than
+    with the derivatives at target.
+    """
+    y, raw = rows.data.y, _predict(rows, model, w)
+    change = _predict(rows, model, target) - raw
+    curved = loss.curvature_product(loss.curvature_state(y, raw), change)
+    return loss.gradient(y, raw) + curved
 
 
 def _predict(rows: RowSum, model: LinearModel, w: FloatArray) -> FloatArray:
@@ -124,3 +141,23 @@ def _balanced(data: Batch, theta: FloatArray) -> FloatArray:
         shrink_below = np.where(below > 0, less / below, 1.0)
     shrunk: FloatArray = theta * np.where(theta > 0, shrink_above, shrink_below)
     return shrunk
+
+
+def _balanced_classes(data: Batch, loss: Loss, theta: FloatArray) -> FloatArray:
+    r"""Take the weighted mean r off the dual variables, and stay in the domain of the conjugate.
+
+    They are probabilities p less those of the labels, and p - r may be negative. The mixture
+
+    .. math:: (1 - \lambda) (\theta - r) + \lambda \theta^0, \qquad
+              \lambda = \max_k r_k / (f_k + r_k)
+
+    is not, with the dual variables :math:`\theta^0` of the frequencies f, which sum to zero.
+    """
+    whole = data.sum(np.ones((len(theta), 1)))
+    mean = data.weigh(theta).sum(axis=0, dtype=np.float64) / whole
+    constant = loss.constant(data.y, data.row_weights(), n_outputs=theta.shape[1])
+    constant = constant.astype(theta.dtype, copy=False)[None]
+    share = float((mean / (loss.inverse_link(constant)[0] + mean)).max().clip(0.0, 1.0))
+    flat = loss.gradient(data.y, np.repeat(constant, len(theta), axis=0))
+    mixed: FloatArray = (1.0 - share) * (theta - mean.astype(theta.dtype)) + share * flat
+    return mixed

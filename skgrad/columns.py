@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -77,6 +78,10 @@ class Columns:
         data = self.rows.data
         return gaps.dual_bound(data, self.model, self.loss, self.penalty, w, value, gradient)
 
+    def dual_bound_is_proof(self, value: float, gradient: FloatArray) -> bool:
+        """Tell whether `dual_bound` holds without ifs; see `skgrad.gaps`."""
+        return gaps.dual_bound_is_proof(self.model, self.loss, value, gradient)
+
     def raw(self, w: FloatArray) -> FloatArray:
         """Compute the raw predictions of all rows, shape (n_samples, n_outputs)."""
         return np.concatenate([self.model.forward(w, block.A) for block in self.rows.blocks])
@@ -113,13 +118,18 @@ class Columns:
             scaling = self.penalty.standardization.select(columns)
             A = StandardizedMatrix.build(X, scaling, intercept=intercept)
             return RowSum.of(X, data._replace(A=A))
-        view = Selected(data.A, columns, n_features=self.model.n_features, intercept=intercept)
-        slices = self.rows.slices
-        if isinstance(self.X, np.ndarray):
+        dense = isinstance(self.X, np.ndarray)
+        view = partial(
+            Selected, columns=columns, n_features=self.model.n_features, intercept=intercept,
+            threaded_gram=not dense,
+        )  # fmt: skip
+        if dense:
             # Blocks of the columns' size: a Gram product of few rows would mostly add up matrices.
             n_bytes = self.X.shape[0] * len(columns) * self.X.dtype.itemsize
             slices = list(cut_rows(self.X.shape[0], n_bytes))
-        return RowSum(data._replace(A=view), slices)
+            return RowSum(data._replace(A=view(data.A)), slices)
+        whole, *blocks = (rows._replace(A=view(rows.A)) for rows in (data, *self.rows.blocks))
+        return RowSum(whole, self.rows.slices, blocks)
 
 
 @dataclass(frozen=True, slots=True)

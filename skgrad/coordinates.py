@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.linalg import lapack
+from scipy.sparse import csr_array, csr_matrix
 
 from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.losses import Loss
@@ -26,6 +29,13 @@ LARGEST_SPREAD = 30.0
 FLATTEST = 1e-9
 # An eigendecomposition of this order takes about a second.
 LARGEST_NULL_SPACE = 1000
+
+
+class Batching(NamedTuple):
+    """Batches that a solver makes: rows in each, and whether it only follows their gradients."""
+
+    size: int
+    plain: bool
 
 
 class HugeColumnError(ValueError):
@@ -71,13 +81,18 @@ def standardize(
     return Standardization(mean.astype(X.dtype), (1.0 / np.sqrt(variance)).astype(X.dtype))
 
 
-def uniform(X: Matrix) -> Standardization | None:
+def uniform(X: csr_array | csr_matrix) -> Standardization | None:
     """Scale all columns of a CSR matrix alike, to non-zeros of about one; None if they are unalike.
+
+    None also if squares overflow, which `standardize` can explain.
 
     Sparse rows stay sparse, and rare features keep the long way that a single row moves them:
     divided by their standard deviation, they would make rows longer, and steps shorter, a
     hundredfold.
     """
+    largest = max(float(X.data.max(initial=0.0)), -float(X.data.min(initial=0.0)))
+    if not largest < float(np.sqrt(np.finfo(X.dtype).max / max(1, len(X.data)))):
+        return None
     sizes = nonzero_sizes(X)
     if sizes.max(initial=1.0) > LARGEST_SPREAD * sizes.min(initial=1.0):
         return None
@@ -118,10 +133,15 @@ def decorrelate(data: Batch, scaling: Standardization, *, ridge: float) -> Stand
     return Standardization(scaling.center, scaling.scale, rotation)
 
 
+def some_rows(data: Batch) -> Batch:
+    """Copy rows from all over the data, some thousand of them."""
+    step = data.A.n_samples // SPECTRUM_ROWS
+    return data.take(np.arange(0, data.A.n_samples, step)) if step > 1 else data
+
+
 def largest_eigenvalue(data: Batch, row_length: int) -> float:
     """Estimate the largest eigenvalue of A'A / n by power iteration on some of the rows."""
-    step = max(1, data.A.n_samples // SPECTRUM_ROWS)
-    rows = data.take(slice(0, data.A.n_samples, step))
+    rows = some_rows(data)
     share = _shares(rows)[:, None]
     v = np.random.default_rng(0).standard_normal((1, row_length)).astype(share.dtype)
     norm = float(np.linalg.norm(v))
@@ -131,6 +151,27 @@ def largest_eigenvalue(data: Batch, row_length: int) -> float:
         if norm == 0.0:
             return 1.0
     return norm
+
+
+def largest_row(data: Batch, *, rotated: bool) -> float:
+    """Compute the largest s_i |a_i|^2, s_i the rows' shares of all weight.
+
+    After a rotation, which takes p^2 operations a row, only rows are tried that are among the
+    longest before it, and some others. A longer one must combine columns as no others do; to
+    overlook it makes a step too long, once an epoch.
+    """
+    if rotated and data.A.n_samples > 2 * SPECTRUM_ROWS:
+        sizes = _weigh(data, data.A.unrotated_norms())
+        longest = np.argpartition(sizes, -SPECTRUM_ROWS)[-SPECTRUM_ROWS:]
+        others = np.arange(0, len(sizes), len(sizes) // SPECTRUM_ROWS)
+        data = data.take(np.union1d(longest, others))
+    return float(np.max(_weigh(data, data.A.squared_row_norms())))
+
+
+def _weigh(rows: Batch, sizes: FloatArray) -> FloatArray:
+    """Multiply numbers by the rows' shares of all weight."""
+    weight = rows.row_weights()
+    return sizes * (rows.share if weight is None else weight)
 
 
 def shortest(data: Batch, scaling: Standardization, rows: FloatArray) -> FloatArray:

@@ -8,14 +8,17 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from skgrad._threads import single_threaded_blas
 from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.capabilities import Capability, Smoothness, lack, offered
 from skgrad.coordinate_penalty import CoordinatePenalty
 from skgrad.coordinates import (
     LARGEST_ROTATION,
     ROTATED_COLUMNS,
+    Batching,
     decorrelate,
     largest_eigenvalue,
+    largest_row,
     shortest,
     standardize,
     typical_curvature,
@@ -24,14 +27,19 @@ from skgrad.coordinates import (
 from skgrad.linalg import density, is_small
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
+from skgrad.moments import mean_squared_norm
 from skgrad.penalties import Penalty
+from skgrad.residuals import Residuals
 from skgrad.row_space import RowSpace
 from skgrad.rows import Batch, RowSum
+from skgrad.second_moments import SecondMoments
 from skgrad.sweep import Sweep
 
 # At the optimum the loss's curvature is about this fraction of its bound: what the penalty's
 # curvature is compared with.
 CURVATURE_AT_OPTIMUM = 0.05
+# Multiplications that take some 5 microseconds.
+CHEAP_PRODUCT = 1 << 16
 # The rows of a sample are a copy: at most this share of large data.
 LARGEST_SHARE = 1 / 15
 
@@ -61,9 +69,13 @@ class Frame:
         that sums instead of averaging, S is still that of all rows.)
     standardization : Standardization, optional
         Coordinates; by default columns are centred and scaled to unit curvature.
+    batching : Batching, optional
+        Batches that a solver is going to make: where `for_batches` would change to other
+        coordinates right away, those are the default.
     row_space : RowSpace, optional
         Where X came from, if it stands for a wider matrix; `to_user` then leads back to that.
-
+    moments : SecondMoments, optional
+        Second moments of X and y, for least squares; they give the standardisation, too.
     """
 
     convex: ClassVar[bool] = True
@@ -79,7 +91,9 @@ class Frame:
         *,
         total_weight: float | None = None,
         standardization: Standardization | None = None,
+        batching: Batching | None = None,
         row_space: RowSpace | None = None,
+        moments: SecondMoments | None = None,
     ) -> None:
         self.model, self.loss, self.penalty, self.row_space = model, loss, penalty, row_space
         self.n_samples, self.n_outputs = X.shape[0], model.n_outputs
@@ -95,12 +109,17 @@ class Frame:
         if sample_weight is not None:
             weight = (sample_weight / total).astype(X.dtype, copy=False)
         self._loss_curvature = typical_curvature(loss, y, weight, model.n_outputs)
+        self.offers = offered(loss, penalty, X, y)
+        if standardization is None and batching is not None and self._stays_sparse(batching):
+            standardization = uniform(X)
         if standardization is None:
             ridge = penalty.strong_convexity if penalty.smooth else 0.0
-            standardization = standardize(
-                X, weight, centered=model.fit_intercept, ridge=ridge / self._loss_curvature
-            )
-        self.offers = offered(loss, penalty, X, y)
+            ridge /= self._loss_curvature
+            if moments is not None:
+                standardization = moments.standardization(ridge, X.dtype)
+            else:
+                standardization = standardize(X, weight, centered=model.fit_intercept, ridge=ridge)
+        self._moments = moments
         self._move(standardization, y, weight)
 
     def _move(self, standardization: Standardization, y: Array, weight: FloatArray | None) -> None:
@@ -110,6 +129,9 @@ class Frame:
         A = StandardizedMatrix.build(self.X, standardization, intercept=self.model.fit_intercept)
         self._rows = RowSum.of(self.X, Batch(A, y, weight, self._share))
         self._sweep = Sweep.over(self.X, self._rows, self.model, standardization)
+        self._residuals = Residuals.of(
+            self.X, self._rows.data, self.model, self.loss, standardization
+        )
 
     # -- facts that solvers ask for ------------------------------------------------------------
 
@@ -127,6 +149,11 @@ class Frame:
     def constant_curvature(self) -> bool:
         """Whether the Hessian of the smooth part is constant."""
         return self.loss.quadratic
+
+    @property
+    def knows_hessian(self) -> bool:
+        """Whether `rough_expansion` has something to tell."""
+        return self._moments is not None
 
     @property
     def continuous_curvature(self) -> bool:
@@ -158,10 +185,10 @@ class Frame:
         """Typical curvature along a coordinate: all standardised columns have the loss's."""
         return self._loss_curvature
 
-    def displacement_scale(self, gradient: FloatArray) -> float:
-        """Guess how far a coordinate has to move: the largest one-dimensional Newton step."""
-        largest = float(np.abs(gradient).max(initial=0.0))
-        return largest / self.coordinate_curvature if largest > 0 else 1.0
+    @property
+    def cheap_products(self) -> bool:
+        """Whether products with the data cost less than the interpreter's overhead."""
+        return self.n_samples * self.n_params <= CHEAP_PRODUCT
 
     def smoothness(self) -> Smoothness:
         """Bound the curvature of the whole objective and of single rows, for automatic steps."""
@@ -171,10 +198,8 @@ class Frame:
 
     def row_smoothness(self) -> float:
         """Bound the curvature of single rows; no less than that of the whole objective."""
-        data = self._rows.data
-        weight = data.row_weights()
-        share = 1.0 if weight is None else weight * self.n_samples
-        largest = float(np.max(data.A.squared_row_norms() * share))
+        rotated = self.standardization.rotation is not None
+        largest = self.n_samples * largest_row(self._rows.data, rotated=rotated)
         return self._loss_curvature * largest + self._penalty_curvature()
 
     def _penalty_curvature(self) -> float:
@@ -182,6 +207,19 @@ class Frame:
             return 0.0
         strongest = float(np.max(self.penalty.output_convexity))
         return strongest * self.standardization.largest_gain() ** 2
+
+    def row_pull(self) -> float:
+        """Bound the curvature that a row of mean size adds, relative to that of an L2 penalty."""
+        weight = self._rows.data.weight
+        largest = self._share if weight is None else float(weight.max())
+        curvature = self._loss_curvature * largest * mean_squared_norm(self.X)
+        return curvature / self.penalty.strong_convexity
+
+    def _variant(self) -> Self:
+        """Copy what is to get other rows, columns, coordinates or another loss."""
+        variant = copy(self)
+        variant._moments, variant._residuals = None, None
+        return variant
 
     # -- coordinates ------------------------------------------------------------------------------
 
@@ -224,26 +262,31 @@ class Frame:
             return self
         data = self._rows.data
         ridge = self.penalty.strong_convexity / (CURVATURE_AT_OPTIMUM * self._loss_curvature)
-        return self._moved(decorrelate(data, self.standardization, ridge=ridge))
+        with single_threaded_blas(self.X):
+            return self._moved(decorrelate(data, self.standardization, ridge=ridge))
 
     def _moved(self, standardization: Standardization) -> Self:
-        data, moved = self._rows.data, copy(self)
+        data, moved = self._rows.data, self._variant()
         moved._move(standardization, data.y, data.weight)
         return moved
 
-    def for_batches(self, batch_size: int, *, plain: bool) -> Self:
-        """Change to the coordinates in which updates by batches of this size are cheap and good.
+    def for_batches(self, batching: Batching) -> Self:
+        """Change to the coordinates in which updates by batches are cheap and good.
 
         Those of dense data are decorrelated if batches are large enough to pay for the rotations.
         Sparse rows stay sparse for plain gradient descent, whose updates then touch non-zeros only;
         other updates cost as much as there are columns, centred or not.
         """
-        if self.density == 1.0 and batch_size * ROTATED_COLUMNS >= self.model.n_features:
+        if self.density == 1.0 and batching.size * ROTATED_COLUMNS >= self.model.n_features:
             return self.decorrelated()
-        if not plain or Capability.ROW_EPOCHS not in self.offers or batch_size * self.density >= 1:
+        if not self._stays_sparse(batching) or self.standardization.is_uniform:
             return self
         scaling = uniform(self.X)
         return self if scaling is None else self._moved(scaling)
+
+    def _stays_sparse(self, batching: Batching) -> bool:
+        known = batching.plain and Capability.ROW_EPOCHS in self.offers
+        return known and batching.size * self.density < 1
 
     def shortest(self, w: FloatArray) -> FloatArray:
         """Take the user's smallest coefficients (in norm) that predict the same as w.

@@ -17,13 +17,17 @@ from skgrad.rows import Batch
 INTERCEPT_MARGIN = 5.0
 # Dual points that have to shrink by more than this give a bound that is of no use yet.
 LARGEST_SHRINKAGE = 0.01
+# A mean of the loss's derivatives this small, relative to their size, is the rounding of zero.
+SLOPE_ROUNDING = 8.0
 
 
-def gradient_gap(
+def gradient_gaps(
     model: LinearModel, loss: Loss, penalty: Penalty, scaling: Standardization,
     w: FloatArray, gradient: FloatArray, curvature: float,
-) -> float:  # fmt: skip
+) -> FloatArray:  # fmt: skip
     r"""Bound F(w) - min F by :math:`|\partial F|^2 / (2 \mu)` for a strongly convex penalty.
+
+    A bound for each output, whose sum counts.
 
     For smooth losses with an L2 penalty this is the duality gap, up to the intercept. Its share is
     Newton's decrement with a fraction of ``curvature``, the loss's largest; where the curvature
@@ -31,17 +35,18 @@ def gradient_gap(
     """
     mu = penalty.strong_convexity
     if mu == 0.0 or not loss.smooth:
-        return math.nan
-    slope = scaling.push(model.coef(gradient))
+        return np.full(model.n_outputs, math.nan)
+    rows, p = model.rows(gradient), model.n_features
+    slope = scaling.push(rows[:, :p])
     if not penalty.smooth:
         slope = penalty.minimum_norm_subgradient(scaling.coef_to_user(model.coef(w)), slope)
-    gap = float(np.vdot(slope, slope)) / (2 * mu)
+    gaps: FloatArray = np.vecdot(slope, slope) / (2 * mu)
     if not model.fit_intercept:
-        return gap
-    free = model.intercept(gradient)
+        return gaps
+    free = rows[:, p]
     if loss.continuous_curvature:
-        return gap + INTERCEPT_MARGIN * float(free @ free) / curvature
-    return gap + float(np.abs(free * model.intercept(w)).sum())
+        return gaps + INTERCEPT_MARGIN * free**2 / curvature
+    return gaps + np.abs(free * model.rows(w)[:, p])
 
 
 def duality_gap(
@@ -103,3 +108,17 @@ def dual_bound(
     residual = float(np.abs(model.intercept(gradient) * model.intercept(w)).sum())
     conjugate += penalty.penalty.conjugate(c * dual)
     return max(0.0, value + penalty.value(w) + conjugate + c * residual)
+
+
+def dual_bound_is_proof(model: LinearModel, loss: Loss, value: float, gradient: FloatArray) -> bool:
+    r"""Tell whether `dual_bound` is an upper bound without ifs: the dual point is feasible.
+
+    So it is without an intercept, and where the slope in the intercept is rounding. For a loss that
+    is not negative and curves by L at most, the derivatives' mean square is at most 2 L value.
+    """
+    if not model.fit_intercept:
+        return True
+    size = math.sqrt(2.0 * loss.max_curvature * max(value, 0.0))
+    slope = float(np.abs(model.intercept(gradient)).max())
+    rounding = SLOPE_ROUNDING * float(np.finfo(gradient.dtype).eps)
+    return math.isfinite(size) and slope <= rounding * size

@@ -101,6 +101,10 @@ class HingeForm:
         curvature = np.full((len(blocks), p), self.ridge, dtype=blocks.dtype)
         if self.on_coef:
             curvature += weights[self.n_raw :].reshape(curvature.shape)
+        if self.standardization.rotation is None:
+            scale, diagonals = self.standardization.scale, np.einsum("bii->bi", blocks)[:, :p]
+            diagonals += curvature * scale * scale
+            return blocks
         for block, row in zip(blocks, curvature, strict=True):
             inner = block[:p, :p]
             inner += self.standardization.pull_curvature(row)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.sparse import csr_array, csr_matrix
 
 from skgrad._threads import map_in_order
 from skgrad._typing import FloatArray, Matrix
-from skgrad.linalg import is_compiled, row_blocks, worth_compiling
+from skgrad.linalg import is_compiled, row_blocks, row_parts, take_rows, worth_compiling
 
 # Above this share of the second moment the one-pass formula keeps 13 digits of a variance.
 ONE_PASS = 1e-3
@@ -74,7 +76,8 @@ def _compiled_moments(
     for found in map_in_order(sums, list(row_blocks(X, TASK_BYTES))):
         totals += found
     first, second = totals / total
-    return (shift + first, second - first**2) if centered else (shift, second)
+    # Of a constant column the difference is rounding, of either sign.
+    return (shift + first, np.maximum(second - first**2, 0.0)) if centered else (shift, second)
 
 
 def _weighted_sum(X: FloatArray, sample_weight: FloatArray | None, rows: slice) -> FloatArray:
@@ -99,46 +102,72 @@ def _squared_deviation(
 def _sparse_moments(
     X: csr_array | csr_matrix, sample_weight: FloatArray | None, *, centered: bool
 ) -> tuple[FloatArray, FloatArray]:
-    weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight
-    total, mean = float(weights.sum()), np.zeros(X.shape[1])
+    total = float(X.shape[0] if sample_weight is None else sample_weight.sum())
+    mean = np.zeros(X.shape[1])
     if not centered:
-        return mean, _column_squares(X, weights) / total
-    sums, squares, presence = _column_sums(X, weights, mean)
+        return mean, _column_squares(X, sample_weight) / total
+    sums, squares, presence = _column_sums(X, sample_weight, mean)
     mean = sums / total
     variance = squares / total - mean**2
     if (variance < ONE_PASS * squares / total).any():
-        _, squares, presence = _column_sums(X, weights, mean)
+        _, squares, presence = _column_sums(X, sample_weight, mean)
         # The zeros that are not stored deviate by the mean itself.
         variance = (squares + (total - presence) * mean**2) / total
     return mean, variance
 
 
-def _column_squares(X: csr_array | csr_matrix, weights: FloatArray) -> FloatArray:
-    squares: FloatArray = np.zeros(X.shape[1])
+def _column_squares(X: csr_array | csr_matrix, weights: FloatArray | None) -> FloatArray:
     if worth_compiling(X):
         from skgrad._kernels.columns import column_squares
 
-        column_squares(X.data, X.indices, X.indptr, weights, squares)
-        return squares
-    terms = np.repeat(weights, np.diff(X.indptr)) * np.square(X.data, dtype=np.float64)
-    return squares + np.bincount(X.indices, weights=terms, minlength=X.shape[1])
+        return _sum_parts(X, weights, X.shape[1:], column_squares)
+    terms = _entry_weights(X, weights) * np.square(X.data, dtype=np.float64)
+    return _column_totals(X, terms)
 
 
 def _column_sums(
-    X: csr_array | csr_matrix, weights: FloatArray, center: FloatArray
+    X: csr_array | csr_matrix, weights: FloatArray | None, center: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Sum weighted deviations from the centre, squares of them, and weights, of stored entries."""
-    totals: FloatArray = np.zeros((X.shape[1], 3))
     if worth_compiling(X):
         from skgrad._kernels.columns import column_sums
 
-        column_sums(X.data, X.indices, X.indptr, weights, center, totals)
-    else:
-        deviation = X.data - center[X.indices]
-        weight = np.repeat(weights, np.diff(X.indptr))
-        for k, terms in enumerate((weight * deviation, weight * deviation**2, weight)):
-            totals[:, k] = np.bincount(X.indices, weights=terms, minlength=X.shape[1])
-    return totals[:, 0], totals[:, 1], totals[:, 2]
+        totals = _sum_parts(X, weights, (X.shape[1], 3), column_sums, center)
+        return totals[:, 0], totals[:, 1], totals[:, 2]
+    deviation, weight = X.data - center[X.indices], _entry_weights(X, weights)
+    sums, squares = (_column_totals(X, weight * term) for term in (deviation, deviation**2))
+    return sums, squares, _column_totals(X, weight)
+
+
+def _column_totals(X: csr_array | csr_matrix, terms: FloatArray) -> FloatArray:
+    """Add up terms, one for each stored entry, column by column."""
+    totals: FloatArray = np.bincount(X.indices, terms, X.shape[1]).astype(np.float64, copy=False)
+    return totals
+
+
+def _entry_weights(X: csr_array | csr_matrix, weights: FloatArray | None) -> FloatArray:
+    """Weight of each stored entry's row, in float64."""
+    return np.ones(X.nnz) if weights is None else np.repeat(weights, np.diff(X.indptr))
+
+
+def _sum_parts(
+    X: csr_array | csr_matrix, weights: FloatArray | None, shape: tuple[int, ...],
+    kernel: Callable[..., None], *args: FloatArray,
+) -> FloatArray:  # fmt: skip
+    """Add up what a kernel finds in parts of the rows, in threads."""
+    weight = np.empty(0) if weights is None else weights
+
+    def sums(rows: slice) -> FloatArray:
+        part: csr_array = take_rows(X, rows)
+        found: FloatArray = np.zeros(shape)
+        block = weight[rows] if len(weight) else weight
+        kernel(part.data, part.indices, part.indptr, block, *args, found)
+        return found
+
+    totals: FloatArray = np.zeros(shape)
+    for found in map_in_order(sums, row_parts(X, totals.size)):
+        totals += found
+    return totals
 
 
 def weighted_squares(X: Matrix, weights: FloatArray, center: FloatArray) -> FloatArray:
@@ -155,6 +184,12 @@ def weighted_squares(X: Matrix, weights: FloatArray, center: FloatArray) -> Floa
     return squares
 
 
+def mean_squared_norm(X: Matrix) -> float:
+    """Compute the mean of |x_i|^2 over the rows."""
+    stored = X.reshape(-1) if isinstance(X, np.ndarray) else X.data
+    return float(stored @ stored) / X.shape[0]
+
+
 def squared_row_norms(X: Matrix, center: FloatArray, scale: FloatArray) -> FloatArray:
     """Compute |(x_i - center) * scale|^2 for each row, in float64."""
     if isinstance(X, np.ndarray):
@@ -163,6 +198,10 @@ def squared_row_norms(X: Matrix, center: FloatArray, scale: FloatArray) -> Float
         from skgrad._kernels import csr
 
         norms = np.empty(X.shape[0])
+        if not center.any() and (scale == scale[0]).all():  # a quarter of the time
+            csr.squared_lengths(X.data, X.indptr, norms)
+            norms *= float(scale[0]) ** 2
+            return norms
         offset = float(np.sum((center * scale) ** 2, dtype=np.float64))
         csr.squared_norms(X.data, X.indices, X.indptr, center, scale, offset, norms)
         return norms

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.linalg import norm
 from scipy.linalg.blas import daxpy, saxpy
 
 from skgrad._threads import map_in_order
@@ -29,6 +30,8 @@ ACTIVATION_BYTES = 2 * BLOCK_BYTES
 # Rows from which moments for predictions are computed: the standard error of a mean is then below
 # a hundredth of a standard deviation.
 MOMENT_ROWS = 1 << 14
+# Rows that the value at the start, and its curvature, come from.
+START_ROWS = 1000
 # Products with the Hessian for the curvature that an automatic rate depends on.
 POWER_ITERATIONS = 12
 # In training the curvature grows beyond that of the first parameters; a step of 1 / (2 L) leaves
@@ -144,13 +147,17 @@ class NetworkObjective:
         """Stay in these coordinates."""
         return self
 
-    def for_batches(self, batch_size: int, *, plain: bool) -> NetworkObjective:
+    def for_batches(self, batching: object) -> NetworkObjective:
         """Stay in these coordinates."""
         return self
 
-    def displacement_scale(self, gradient: FloatArray) -> float:
+    def displacement_scale(self, w: FloatArray) -> float:
         """Guess how far a parameter has to move."""
         return DISPLACEMENT
+
+    def rough_value(self, w: FloatArray) -> float:
+        """Compute F(w) of some rows."""
+        return self.subsample(START_ROWS).value(w)
 
     def smoothness(self) -> Smoothness:
         """Estimate the curvature at ``point``, with room for its growth in training.
@@ -158,13 +165,13 @@ class NetworkObjective:
         By the power method, with products of the Hessian from differences of gradients.
         """
         assert self.point is not None
-        w, largest = self.point, 0.0
-        _, gradient = self.value_and_gradient(w)
-        direction = gradient / max(norm(gradient), float(np.finfo(self.dtype).tiny))
-        step = math.sqrt(float(np.finfo(self.dtype).eps)) * max(1.0, norm(w))
+        w, largest, sample = self.point, 0.0, self.subsample(START_ROWS)
+        _, gradient = sample.value_and_gradient(w)
+        direction = gradient / max(float(norm(gradient)), float(np.finfo(self.dtype).tiny))
+        step = math.sqrt(float(np.finfo(self.dtype).eps)) * max(1.0, float(norm(w)))
         for _ in range(POWER_ITERATIONS):
-            product = (self.value_and_gradient(w + step * direction)[1] - gradient) / step
-            largest = norm(product)
+            product = (sample.value_and_gradient(w + step * direction)[1] - gradient) / step
+            largest = float(norm(product))
             if largest == 0.0:
                 break
             direction = product / largest
@@ -234,10 +241,7 @@ class NetworkObjective:
         return NetworkLinearisation(self, w, self._blocks())
 
     def linearised_batch(self, batch: NetworkBatch) -> RowBlock:
-        """Use the forward pass of the last `loss_and_gradient`, which was of this batch.
-
-        Valid until the parameters move.
-        """
+        """Take up the last `loss_and_gradient`, of this batch; valid until parameters move."""
         assert self._viewed is not None
         factor, ws = 1.0 / self.share_of(batch), self._workspaces[batch.X.shape[0]]
         weight = factor * (self.share if batch.weight is None else batch.weight.T)
@@ -333,10 +337,9 @@ class NetworkObjective:
         """Tell which fraction of the rows a batch holds."""
         return batch.X.shape[0] / self.n_samples
 
-    def near(self, w: FloatArray, n_samples: int) -> NetworkObjective:
-        """Restrict to evenly spaced rows; `smoothness` then is that at w."""
+    def subsample(self, n_samples: int) -> NetworkObjective:
+        """Restrict to evenly spaced rows."""
         part = copy(self)
-        part.point = w
         rows = np.arange(0, self.n_samples, max(1, self.n_samples // n_samples))
         part.X, part.y = take_rows(self.X, rows), self.y[rows]
         part.n_samples, part.share = len(rows), 1.0 / len(rows)
@@ -359,6 +362,7 @@ class NetworkObjective:
         return [hidden.moments for hidden in ws.hidden if hidden.moments is not None]
 
     def rows(self, rows: slice | IntArray) -> NetworkBatch:
+        """Take some rows, as the network sees them."""
         X = take_rows(self.X, rows)
         X = (X if self.scaler is None else self.scaler(X)).astype(self.dtype, copy=False)
         weight = None if self.weight is None else self.weight[rows]
@@ -392,8 +396,3 @@ class NetworkObjective:
             slice(start, min(start + size, self.n_samples))
             for start in range(0, self.n_samples, size)
         ]
-
-
-def norm(vector: FloatArray) -> float:
-    """Compute the Euclidean norm."""
-    return math.sqrt(float(vector @ vector))

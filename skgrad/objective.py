@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from copy import copy
 
 import numpy as np
 
@@ -11,22 +11,30 @@ from skgrad import gaps
 from skgrad._kernels.formulas import CompiledUpdate
 from skgrad._typing import FloatArray, IntArray
 from skgrad.capabilities import offered
-from skgrad.certificates import certified_gap
+from skgrad.certificates import certified_gap, extrapolated_multipliers
 from skgrad.columns import Columns
 from skgrad.coordinate_penalty import CoordinatePenalty
+from skgrad.coordinates import some_rows
 from skgrad.duals import DualForm, DualPoint, pack_primal
+from skgrad.expansions import (
+    Expansion,
+    PredictedExpansion,
+    SmallData,
+    SweptExpansion,
+    loss_hessian,
+)
 from skgrad.frame import Frame
 from skgrad.hinges import HingeForm
+from skgrad.linalg import is_small
 from skgrad.linearisation import Linearisation
+from skgrad.lines import Point, Predictions
 from skgrad.losses import MoreauEnvelope
 from skgrad.models import StandardizedMatrix
 from skgrad.row_epochs import Plan, Walk, compiled_epoch
 from skgrad.rows import Batch, RowSum
 from skgrad.sampling import important_rows
+from skgrad.smooth_duals import SmoothDual, SmoothDualPoint, smooth_primal
 from skgrad.sweep import BlockSweep, Sweep, pull_back
-
-# A mean of the loss's derivatives this small, in units of rounding, is zero: they are about one.
-SLOPE_ROUNDING = 8.0
 
 
 class Objective(Frame):
@@ -59,6 +67,13 @@ class Objective(Frame):
         self.passes += 1.0
         return self._sweep.value(self._value, w) + self._penalty.value(w)
 
+    def rough_value(self, w: FloatArray) -> float:
+        """Estimate F(w) from some of the rows: as a scale, not to compare points."""
+        rows = some_rows(self._rows.data)
+        factor = self.n_samples / rows.A.n_samples
+        self.passes += 1.0 / factor
+        return factor * self._value(rows, self.model.forward(w, rows.A)) + self._penalty.value(w)
+
     def value_and_gradient(
         self, w: FloatArray, batch: Batch | None = None
     ) -> tuple[float, FloatArray]:
@@ -79,6 +94,8 @@ class Objective(Frame):
         """
         if batch is None:
             self.passes += 1.0
+            if self._residuals is not None:
+                return self._residuals.value_and_gradient(w)
             value, gradient = self._sweep.pull(self._slopes, w)
             gradient = gradient.astype(self.dtype, copy=False)
         else:
@@ -88,6 +105,12 @@ class Objective(Frame):
             value *= factor
             gradient *= factor
         return value, gradient
+
+    def displacement_scale(self, w: FloatArray) -> float:
+        """Guess how far a coordinate has to move: the largest one-dimensional Newton step at w."""
+        _, gradient = self.value_and_gradient(w)
+        largest = float(np.abs(gradient).max(initial=0.0))
+        return largest / self.coordinate_curvature if largest > 0 else 1.0
 
     def penalty_value(self, w: FloatArray) -> float:
         """Compute the penalty."""
@@ -105,13 +128,67 @@ class Objective(Frame):
         """Compute a generalised derivative of `prox` where it returned `moved`."""
         return self._penalty.prox_slope(moved, step_size)
 
+    def point(self, w: FloatArray) -> Point:
+        """Evaluate the smooth part of F, for `expand` to go on from there."""
+        if not self.cheap_products:
+            if not is_small(self.X):
+                return Point(w, *self.value_and_gradient(w))
+            self.passes += 1.0
+            return self._small.point(w)
+        self.passes += 1.0
+        rows = self._rows.data
+        raw = self.model.forward(w, rows.A)
+        value, slopes = self._slopes(rows, raw)
+        gradient = pull_back(self.model, rows, slopes).astype(self.dtype, copy=False)
+        return Point(w, value + self.add_penalty(w, gradient), gradient, Predictions(raw))
+
+    def expand(self, point: Point, outputs: IntArray | None = None) -> Expansion:
+        """Expand the smooth part around a point, in the parameters of some outputs or of all."""
+        if self.cheap_products or point.predictions is None:
+            return SweptExpansion(self.point, self._hessian_at, self.model, point, outputs)
+        self.passes += 1.5  # for the Hessian, for a line, and to come back from it
+        return PredictedExpansion(self._small, point, outputs)
+
+    @property
+    def _small(self) -> SmallData:
+        rows = self._rows.data
+        scale, A = rows.share if rows.weight is None else 1.0, rows.A.explicit().A
+        return SmallData(A, scale, rows, self.model, self.loss, self._penalty)
+
     def hessian(self, w: FloatArray) -> FloatArray:
         """Compute the diagonal blocks of the smooth part's Hessian, (n_blocks, size, size)."""
-        self.passes += 1.0
-        blocks: FloatArray = self._rows.reduce(self._hessian, w)
+        return self._hessian_at(Point(w, math.nan, w), None)
+
+    def _hessian_at(self, point: Point, outputs: IntArray | None) -> FloatArray:
+        known, rows = point.predictions, self._rows.data
+        if known is not None:
+            self.passes += 0.5
+            blocks = loss_hessian(self.model, self.loss, rows, lambda: known.raw, outputs)
+        else:
+            self.passes += 1.0
+            # Such a Gram matrix is computed by threads of its own.
+            at_once = self.loss.quadratic and rows.A.threaded_gram
+            if at_once:
+                blocks = self._hessian(rows, point.w, outputs)
+            else:
+                blocks = self._rows.reduce(self._hessian, point.w, outputs)
         if self.penalty.smooth:
-            blocks = self._penalty.add_curvature(w, blocks)
+            blocks = self._penalty.add_curvature(point.w, blocks, outputs)
         return blocks
+
+    def rough_expansion(self, w: FloatArray) -> tuple[float, FloatArray, FloatArray] | None:
+        """Compute value, gradient and `hessian` from the second moments; None if those are unknown.
+
+        The value is exact, the gradient too unless all coefficients are zero, the Hessian is good
+        to seven digits.
+        """
+        if self._moments is None:
+            return None
+        expansion = self._moments.expand(self._rows.data, self.model.rows(w), self.standardization)
+        hessian = self._penalty.add_curvature(w, expansion.hessian)
+        if expansion.gradient is None:
+            return *self.value_and_gradient(w), hessian
+        return expansion.value, expansion.gradient.ravel(), hessian
 
     def hessian_diagonal(self, w: FloatArray) -> FloatArray:
         """Compute the diagonal of the smooth part's Hessian; for losses with separate outputs."""
@@ -138,7 +215,11 @@ class Objective(Frame):
 
     def gradient_gap(self, w: FloatArray, gradient: FloatArray) -> float:
         """Bound F(w) - min F from the gradient of the smooth part; see `skgrad.gaps`."""
-        return gaps.gradient_gap(
+        return float(self.gradient_gaps(w, gradient).sum())
+
+    def gradient_gaps(self, w: FloatArray, gradient: FloatArray) -> FloatArray:
+        """Compute the shares of the outputs in `gradient_gap`."""
+        return gaps.gradient_gaps(
             self.model, self.loss, self.penalty, self.standardization, w, gradient,
             self._loss_curvature,
         )  # fmt: skip
@@ -147,14 +228,14 @@ class Objective(Frame):
         """Tell whether `gradient_gap` is an upper bound without ifs.
 
         So it is without an intercept, and where the slope in the intercept is rounding: the loss's
-        derivatives are then feasible dual variables.
+        derivatives, which are about one, are then feasible dual variables.
         """
         if not self.loss.smooth or not self.penalty.strong_convexity > 0.0:
             return False
         if not self.model.fit_intercept:
             return True
         slope = self.model.rows(gradient)[:, self.model.n_features]
-        return bool(np.abs(slope).max() <= SLOPE_ROUNDING * float(np.finfo(self.dtype).eps))
+        return bool(np.abs(slope).max() <= gaps.SLOPE_ROUNDING * float(np.finfo(self.dtype).eps))
 
     def duality_gap(self, w: FloatArray, multipliers: FloatArray | None = None) -> float:
         """Compute the duality gap of w and dual variables; see `skgrad.gaps`."""
@@ -173,6 +254,12 @@ class Objective(Frame):
         return certified_gap(
             self._rows, self.model, self.loss, self.penalty, self.standardization, w, multipliers
         )
+
+    def gap_after_step(self, w: FloatArray, target: FloatArray) -> float:
+        """Compute `certified_gap` at the end of a Newton step, with the duals of its model."""
+        self.passes += 1.0
+        duals = extrapolated_multipliers(self._rows, self.model, self.loss, w, target)
+        return self.certified_gap(target, duals)
 
     # -- other views of the same data ---------------------------------------------------------
 
@@ -202,7 +289,7 @@ class Objective(Frame):
         """
         X, batch = important_rows(self.X, self._rows.data, n_samples)
         A = StandardizedMatrix.build(X, self.standardization, intercept=self.model.fit_intercept)
-        part = copy(self)
+        part = self._variant()
         part.X, part.n_samples, part._rows = X, X.shape[0], RowSum.of(X, batch._replace(A=A))
         part._sweep = Sweep.over(X, part._rows, self.model, self.standardization)
         return part
@@ -225,7 +312,7 @@ class Objective(Frame):
 
     def restrict(self, columns: IntArray) -> tuple[Objective, IntArray]:
         """Fix all coefficients but some columns' at zero; also tell where those parameters are."""
-        restricted = copy(self)
+        restricted = self._variant()
         restricted.model = self.model.select(columns)
         restricted.n_params = restricted.model.n_params
         restricted.standardization = scaling = self.standardization.select(columns)
@@ -237,7 +324,7 @@ class Objective(Frame):
     def smoothed(self, width: float, multipliers: FloatArray) -> Objective:
         """Replace the loss by its Moreau envelope at shifted predictions (augmented Lagrangian)."""
         envelope = MoreauEnvelope(self.loss, width)
-        smoothed = copy(self)
+        smoothed = self._variant()
         smoothed.loss, smoothed._loss_curvature = envelope, envelope.max_curvature
         targets = envelope.shifted_target(self._rows.data.y, width * multipliers)
         smoothed.offers = offered(envelope, self.penalty, self.X, targets)
@@ -263,6 +350,15 @@ class Objective(Frame):
         parts = self.model, self.loss, self.penalty, self.standardization
         return DualForm(self._rows.data, self.X, *parts, output)
 
+    def smooth_dual(self, output: int) -> SmoothDual:
+        """Write the dual of one output's part of the objective (a smooth loss, an L2 penalty)."""
+        return SmoothDual(self._rows.data, self.X, self.model, self.loss, self.penalty, output)
+
+    def smooth_dual_to_primal(self, points: Sequence[SmoothDualPoint]) -> FloatArray:
+        """Compute the parameters that belong to the points of all outputs' `smooth_dual`."""
+        w = smooth_primal(points, self.model, self.standardization)
+        return w.astype(self.dtype, copy=False)
+
     def dual_to_primal(self, points: Sequence[tuple[DualForm, DualPoint]]) -> FloatArray:
         """Compute the parameters that belong to the dual points of all outputs."""
         return pack_primal(points, self.model, self.standardization).astype(self.dtype, copy=False)
@@ -280,11 +376,10 @@ class Objective(Frame):
         value, slopes = self._slopes(block, self.model.forward(w, block.A))
         return value, pull_back(self.model, block, slopes)
 
-    def _hessian(self, block: Batch, w: FloatArray) -> FloatArray:
-        if self.loss.quadratic and block.weight is None:
-            return self.model.hessian(block.A, None) * block.share
-        curvature = self.loss.curvature(block.y, self.model.forward(w, block.A))
-        return self.model.hessian(block.A, block.weigh(curvature))
+    def _hessian(self, block: Batch, w: FloatArray, outputs: IntArray | None) -> FloatArray:
+        return loss_hessian(
+            self.model, self.loss, block, lambda: self.model.forward(w, block.A), outputs
+        )
 
     def _hessian_diagonal(self, block: Batch, w: FloatArray) -> FloatArray:
         curvature = self.loss.curvature(block.y, self.model.forward(w, block.A))

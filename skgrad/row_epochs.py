@@ -14,7 +14,7 @@ from skgrad._kernels.arguments import (
     Scratch,
     Shrinkage,
 )
-from skgrad._kernels.formulas import CompiledLoss, CompiledUpdate
+from skgrad._kernels.formulas import CompiledLoss, CompiledUpdate, LossFormula
 from skgrad._typing import FloatArray, IntArray
 from skgrad.models import LinearModel, Standardization
 from skgrad.penalties import Penalty
@@ -91,21 +91,63 @@ def _walk_non_zeros(
     walk: Walk, X: Any, losses: Losses, shrinkage: Shrinkage, batches: Batches,
     model: LinearModel, scaling: Standardization,
 ) -> Walk:  # fmt: skip
-    from skgrad._kernels.lazy_epochs import lazy_epoch
-
-    w, scale = model.rows(walk.iterate), float(scaling.scale[0])
-    coef = scale * model.coef(walk.iterate)
+    coef = float(scaling.scale[0]) * model.coef(walk.iterate)
     intercept = model.intercept(walk.iterate).copy()
-    paid = np.zeros(0 if shrinkage.smooth else coef.shape[1])
-    loss = lazy_epoch(
-        X.data, X.indices, X.indptr, plain(losses), scale, plain(shrinkage), plain(batches), coef,
-        intercept, paid, np.empty((batches.size, len(w)), w.dtype), np.empty(len(w)),
-    )  # fmt: skip
-    moved = model.pack(coef / scale, intercept)
+    epoch = _coupled if losses.formula == LossFormula.MULTINOMIAL else _separate
+    loss = epoch(X, losses, float(scaling.scale[0]), shrinkage, batches, coef, intercept)
+    moved = model.pack(coef / scaling.scale[0], intercept)
     n_at_rate = np.full(len(batches.rates), batches.every)
     n_at_rate[-1] = n_batches(batches) - batches.every * (len(n_at_rate) - 1)
     way = float(batches.rates @ n_at_rate)
     return replace(walk, iterate=moved, loss=loss, gradient=(walk.iterate - moved) / way)
+
+
+def _separate(
+    X: Any, losses: Losses, scale: float, shrinkage: Shrinkage, batches: Batches,
+    coef: FloatArray, intercept: FloatArray,
+) -> float:  # fmt: skip
+    """Walk once for each output, as their losses have nothing to do with each other."""
+    from skgrad._kernels.lazy_epochs import lazy_epoch
+
+    total, fit_intercept = 0.0, len(intercept) > 0
+    for c in range(len(coef)):
+        paid = np.zeros(0 if shrinkage.smooth else coef.shape[1])
+        loss, moved = lazy_epoch(
+            X.data, X.indices, X.indptr, plain(_of_output(losses, c)), scale, plain(shrinkage),
+            plain(batches), coef[c], float(intercept[c]) if fit_intercept else 0.0, fit_intercept,
+            paid, np.empty(batches.size),
+        )  # fmt: skip
+        if fit_intercept:
+            intercept[c] = moved
+        total += loss
+    return total
+
+
+def _of_output(losses: Losses, c: int) -> Losses:
+    """Take the targets and weights of one output."""
+    n_columns = losses.weight.shape[1]
+    weight = losses.weight[:, min(c, n_columns - 1)] if n_columns > 0 else np.empty(0)
+    return losses._replace(
+        y=np.ascontiguousarray(losses.y[:, c]),
+        weight=np.ascontiguousarray(weight, dtype=losses.y.dtype),
+    )
+
+
+def _coupled(
+    X: Any, losses: Losses, scale: float, shrinkage: Shrinkage, batches: Batches,
+    coef: FloatArray, intercept: FloatArray,
+) -> float:  # fmt: skip
+    """Walk once for all outputs of a multinomial loss."""
+    from skgrad._kernels.lazy_softmax_epochs import lazy_softmax_epoch
+
+    by_feature = np.ascontiguousarray(coef.T)
+    paid = np.zeros(0 if shrinkage.smooth else len(by_feature))
+    loss = lazy_softmax_epoch(
+        X.data, X.indices, X.indptr, plain(_of_output(losses, 0)), scale, plain(shrinkage),
+        plain(batches), by_feature, intercept, paid, np.empty((batches.size, len(coef))),
+    )  # fmt: skip
+    coef[...] = by_feature.T
+    return float(loss)
 
 
 def _walk(

@@ -66,14 +66,20 @@ class RowSum:
         All rows.
     slices : list of slice
         The blocks.
+    blocks : list of Batch, optional
+        The rows of each slice, if they are cut already.
     """
 
-    def __init__(self, data: Batch, slices: list[slice]) -> None:
+    def __init__(self, data: Batch, slices: list[slice], blocks: list[Batch] | None = None) -> None:
         self.data, self.slices = data, slices
         self.n_samples = data.A.n_samples
-        self.blocks = [data] if len(slices) == 1 else [data.take(rows) for rows in slices]
-        ends = [len(slices) * k // GROUPS for k in range(GROUPS + 1)]
-        self._groups = [self.blocks[i:j] for i, j in pairwise(ends) if j > i]
+        if len(slices) == 1:
+            blocks = [data]
+        self.blocks = [data.take(rows) for rows in slices] if blocks is None else blocks
+        self._groups: list[list[Batch]] = []
+        if len(slices) >= THREADED_BLOCKS:
+            ends = [len(slices) * k // GROUPS for k in range(GROUPS + 1)]
+            self._groups = [self.blocks[i:j] for i, j in pairwise(ends) if j > i]
 
     @classmethod
     def of(cls, X: Any, data: Batch) -> RowSum:
@@ -82,7 +88,8 @@ class RowSum:
 
     def with_targets(self, y: Array) -> RowSum:
         """Exchange the targets."""
-        return RowSum(self.data._replace(y=y), self.slices)
+        data = self.data
+        return RowSum(Batch(data.A, y, data.weight, data.share), self.slices)
 
     def reduce(self, kernel: Callable[..., Any], *args: Any) -> Any:
         """Add up kernel(block, *args): numbers, arrays, or tuples of them.

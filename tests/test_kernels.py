@@ -39,20 +39,47 @@ def test_csr_products(dtype, index_dtype, rng):
     v, r = rng.normal(size=20).astype(dtype), rng.normal(size=50).astype(dtype)
     r[::3] = 0.0
     forward, backward, squares = np.empty(50, dtype), np.zeros(20, dtype), np.zeros(20)
-    csr.matvec(X.data, X.indices, X.indptr, v, forward)
-    csr.rmatvec(X.data, X.indices, X.indptr, r, backward)
+    order = rng.permutation(50).astype(np.uint32)
+    csr.matvec(X.data, X.indices, X.indptr, order, v, forward)
+    csr.rmatvec(X.data, X.indices, X.indptr, order, r, np.empty_like(order), backward)
     columns.column_squares(X.data, X.indices, X.indptr, r, squares)
+    plain = np.zeros(20)
+    columns.column_squares(X.data, X.indices, X.indptr, np.empty(0, dtype), plain)
     close = {"rtol": arithmetic(dtype), "atol": arithmetic(dtype)}
     np.testing.assert_allclose(forward, X @ v, **close)
     np.testing.assert_allclose(backward, r @ X, **close)
     np.testing.assert_allclose(squares, r @ X.toarray() ** 2, **close)
+    np.testing.assert_allclose(plain, np.sum(X.toarray() ** 2, axis=0), **close)
 
 
+@pytest.mark.parametrize("chunk", [1, 7, 50, 1000])
+@pytest.mark.parametrize("index_dtype", ["int32", "int64"])
+def test_rows_by_length(index_dtype, chunk, rng):
+    X = csr_data(rng, "float64", index_dtype)
+    lengths, order = np.minimum(np.diff(X.indptr), 6), np.empty(50, dtype=np.uint32)
+    csr.order_by_length(X.indptr, chunk, np.empty(7, dtype=np.int64), order)
+    expected = [
+        start + np.argsort(lengths[start : start + chunk], kind="stable")
+        for start in range(0, 50, chunk)
+    ]
+    np.testing.assert_array_equal(order, np.concatenate(expected))
+
+
+def test_only_short_rows_are_reordered(rng):
+    short = sparse.random_array((300, 200), density=0.1, format="csr", rng=rng)
+    assert not np.array_equal(linalg.short_rows_first(short), np.arange(300))
+    long = sparse.random_array((300, 200), density=0.5, format="csr", rng=rng)
+    np.testing.assert_array_equal(linalg.short_rows_first(long), np.arange(300))
+
+
+@pytest.mark.parametrize("uniform", [False, True])
 @pytest.mark.parametrize("layout", [np.asarray, sparse.csr_array])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_squared_row_norms_of_large_data(layout, dtype, rng, monkeypatch):
+def test_squared_row_norms_of_large_data(layout, dtype, uniform, rng, monkeypatch):
     Z = (rng.normal(size=(60, 5)) * (rng.random((60, 5)) < 0.5)).astype(dtype)
     center, scale = rng.normal(size=5).astype(dtype), rng.random(5).astype(dtype)
+    if uniform:
+        center, scale = np.zeros(5, dtype), np.full(5, 0.3, dtype)
     expected = (((Z - center) * scale).astype(np.float64) ** 2).sum(axis=1)
     monkeypatch.setattr(linalg, "COMPILED_SIZE", 0)
     monkeypatch.setattr(linalg, "COMPILED_ENTRIES", 0)

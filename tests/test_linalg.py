@@ -41,6 +41,7 @@ def operations(rng, dtype):
         "weighted moments": lambda X: np.stack(moments.column_moments(X, weight, centered=True)),
         "squared_row_norms": lambda X: moments.squared_row_norms(X, center, scale),
         "take slice": lambda X: linalg.to_array(linalg.take_rows(X, slice(7, 20))),
+        "take every third": lambda X: linalg.to_array(linalg.take_rows(X, slice(2, 47, 3))),
         "take indices": lambda X: linalg.to_array(linalg.take_rows(X, np.array([3, 3, 40]))),
     }
 
@@ -206,6 +207,15 @@ def test_selected_gram(layout, centered, way, rng):
     product, sums = selected_gram(data, chosen, None, center)
     np.testing.assert_allclose(product, Z.T @ Z, **tolerance)
     np.testing.assert_allclose(sums, Z.sum(axis=0), **tolerance)
+
+
+@pytest.mark.parametrize("n_totals", [1, 30, 10**6])
+def test_parts_hold_each_row_once(n_totals, way, rng):
+    X = sparse.random_array((57, 11), density=0.5, format="csr", rng=rng)
+    parts = linalg.row_parts(X, n_totals)
+    np.testing.assert_array_equal(np.hstack([np.arange(57)[rows] for rows in parts]), np.arange(57))
+    expected = {1: 8, 30: 2, 10**6: 1}[n_totals]  # 314 entries, 4 for each total
+    assert len(parts) == (expected if way == "compiled" else 1)
 
 
 def test_sparse_columns_are_scipys(rng):

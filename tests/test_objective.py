@@ -412,6 +412,27 @@ def test_smoothness_bounds_the_hessian(loss_name, weights, kind, rng):
 
 
 @pytest.mark.parametrize("weights", ["none", "rows"])
+def test_the_longest_rows_after_a_rotation_are_among_those_before(weights, rng, monkeypatch):
+    data = make_data(SquaredError(), Variant(weights=weights), n_samples=3000)
+    data.X[rng.integers(3000, size=20)] *= rng.uniform(10.0, 30.0, size=(20, 1))
+    rotated = data.objective(SquaredError(), L2(0.1)).decorrelated()
+    every = rotated.row_smoothness()
+    monkeypatch.setattr("skgrad.coordinates.SPECTRUM_ROWS", 100)
+    assert rotated.row_smoothness() == pytest.approx(every, rel=arithmetic(float))
+
+
+def test_some_rows_tell_the_scale_of_the_objective(rng, monkeypatch):
+    objective = make_data(Logistic(), Variant(weights="rows"), n_samples=3000).objective(
+        Logistic(), L2(0.1)
+    )
+    w = draw_w(objective, rng)
+    assert objective.rough_value(w) == pytest.approx(objective.value(w), rel=1e-12)
+    monkeypatch.setattr("skgrad.coordinates.SPECTRUM_ROWS", 300)
+    assert objective.rough_value(w) == pytest.approx(objective.value(w), rel=0.3)
+    assert objective.rough_value(w) != objective.value(w)
+
+
+@pytest.mark.parametrize("weights", ["none", "rows"])
 @pytest.mark.parametrize("loss_name", [name for name in BOUNDED if not LINEAR_LOSSES[name].coupled])
 def test_row_smoothness_bounds_every_row(loss_name, weights, rng):
     objective = make_objective(make_loss(loss_name), L2(0.1), Variant(weights=weights))

@@ -65,6 +65,15 @@ def test_outcomes_come_in_order_and_errors_get_through(monkeypatch):
         list(map_in_order(fail, range(10)))
 
 
+def test_tasks_that_share_out_work_do_it_in_their_own_thread():
+    X = np.empty((1000, 100))
+    with threadpool_limits(2), single_threaded_blas(X):
+        outer = n_threads()
+        # More would wait for workers that wait for them.
+        assert set(map_in_order(lambda _: n_threads(), range(4))) == {1}
+        assert n_threads() == outer
+
+
 def test_error_state_of_the_caller_holds_in_threads(monkeypatch):
     monkeypatch.setattr("skgrad._threads.n_threads", lambda: 2)
     with np.errstate(divide="ignore"):

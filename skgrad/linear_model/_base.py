@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, _fit_context, is_classifier
+from scipy.sparse import csr_array, csr_matrix
+from sklearn.base import _fit_context, is_classifier
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._base import SparseCoefMixin
@@ -21,6 +20,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import assert_all_finite, validate_data
 
+from skgrad._estimators import SklearnCallbacks, unchanged_on_error, weighted_rows
 from skgrad._parameters import Parameterized
 from skgrad._threads import single_threaded_blas
 from skgrad._typing import Array, FloatArray, IntArray, Matrix
@@ -28,8 +28,7 @@ from skgrad.callbacks import EarlyStopping
 from skgrad.certificates import ROUNDING
 from skgrad.coordinates import HugeColumnError
 from skgrad.linalg import COMPILED_SIZE
-from skgrad.linear_model._callbacks import SklearnCallbacks
-from skgrad.linear_model._problem import Problem, weighted_rows
+from skgrad.linear_model._problem import Problem
 from skgrad.losses import get_loss
 from skgrad.objective import Objective
 from skgrad.solvers import Result, Solver, Status, choose_solver, get_solver
@@ -97,10 +96,13 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
             problem = self._problem(X, y, sample_weight, first=True)
             rng = self._rng() if self.early_stopping else None
             problem, held_out = self._hold_out(problem, rng)
-            given = problem
+            given, batching = problem, None
             if isinstance(self.solver, str) and self.solver == "auto":
                 problem = problem.compressed(fit_intercept=self.fit_intercept)
-            objective = self._objective(problem)
+                problem = problem.multiplied(fit_intercept=self.fit_intercept)
+            else:
+                batching = get_solver(self.solver).batching(problem.X.shape[0])
+            objective = self._objective(problem, batching=batching)
             solver = self._resolve_solver(objective)
             objective = solver.in_coordinates(objective)
             start = self._start(objective)
@@ -327,31 +329,19 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
 
 
 def _is_plain(X: Any, y: Any, *, summed_later: bool) -> bool:
-    """Tell whether X and y are arrays that scikit-learn's validation returns as they are.
+    """Tell whether X and y are data that scikit-learn's validation returns as they are.
 
     NaN and infinity in large data come to light in the moments of the columns, without a pass of
     their own, if those are computed of all rows.
     """
-    if type(X) is not np.ndarray or type(y) is not np.ndarray:
+    if type(X) not in (np.ndarray, csr_array, csr_matrix) or type(y) is not np.ndarray:
         return False
     floats = X.dtype in (np.float64, np.float32) and y.dtype.kind in "fiub"
-    shapes = X.ndim == 2 and y.ndim == 1 and len(X) == len(y) and X.size > 0
+    shapes = X.ndim == 2 and y.ndim == 1 and X.shape[0] == len(y) and min(X.shape) > 0
     if not (floats and shapes):
         return False
     # Finite sums have finite terms; sums that overflow are left to the slower test.
+    entries = X if isinstance(X, np.ndarray) else X.data
     with np.errstate(over="ignore", invalid="ignore"):
-        finite = (summed_later and X.size >= COMPILED_SIZE) or bool(np.isfinite(X.sum()))
-        return finite and bool(np.isfinite(y.sum()))
-
-
-@contextmanager
-def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
-    """Leave an estimator as it was if fitting fails: unfitted, or with its earlier fit."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        kept = {key: value for key, value in vars(estimator).items() if key.startswith("_skl")}
-        vars(estimator).clear()
-        vars(estimator).update({**before, **kept})
-        raise
+        finite = (summed_later and entries.size >= COMPILED_SIZE) or np.isfinite(entries.sum())
+        return bool(finite and np.isfinite(y.sum()))

@@ -13,11 +13,9 @@ from sklearn.utils._tags import Tags
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 
+from skgrad._estimators import encode_labels, look_up
 from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.linear_model._stream import StreamingEstimator
-
-# Rows that are looked at first for labels.
-LABEL_ROWS = 2000
 
 
 class LinearClassifier(LinearClassifierMixin, StreamingEstimator):
@@ -115,24 +113,3 @@ class LinearClassifier(LinearClassifierMixin, StreamingEstimator):
                 f"{classes!r}"
             )
         return codes
-
-
-def encode_labels(y: Array) -> tuple[Array, IntArray]:
-    """Find the distinct labels, sorted, and the position of each sample's label among them.
-
-    `numpy.unique` sorts all of y, which for many rows takes longer than a pass over X. Some rows
-    nearly always show all labels; if not, it does sort.
-    """
-    if len(y) > 4 * LABEL_ROWS:
-        classes = np.unique(y[:: len(y) // LABEL_ROWS])
-        codes, known = look_up(classes, y)
-        if known.all():
-            return classes, codes
-    classes, codes = np.unique(y, return_inverse=True)
-    return classes, codes
-
-
-def look_up(classes: Array, y: Array) -> tuple[IntArray, Array]:
-    """Compute the position of each label in sorted classes, and whether it is there."""
-    codes = np.searchsorted(classes, y)
-    return codes, classes.take(codes, mode="clip") == y

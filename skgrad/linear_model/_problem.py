@@ -7,17 +7,18 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
-from sklearn.utils.validation import _check_sample_weight
 
 from skgrad._threads import single_threaded_blas
 from skgrad._typing import Array, FloatArray, Matrix
+from skgrad.coordinates import Batching
 from skgrad.linalg import is_small, take_rows
 from skgrad.linear_model._separation import Separation
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization
 from skgrad.objective import Objective
-from skgrad.penalties import L1, L2, ElasticNet, NonNegative, NoPenalty, Penalty
+from skgrad.penalties import NoPenalty, Penalty
 from skgrad.row_space import RowSpace
+from skgrad.second_moments import SecondMoments
 from skgrad.solvers import Result
 from skgrad.solvers._base import Callback
 
@@ -37,6 +38,7 @@ class Problem:
     None for the plain sum of the weights. ``estimate`` minimises over more than the coefficients,
     such as a scale, in place of one run of the solver. ``separation`` is what to watch for where
     the optimum may be at infinity. ``row_space`` leads from a compressed X to the user's.
+    ``moments`` are those of X and y.
     """
 
     loss: Loss
@@ -49,6 +51,7 @@ class Problem:
     estimate: Estimate | None = None
     separation: Separation | None = None
     row_space: RowSpace | None = None
+    moments: SecondMoments | None = None
 
     def rows(self, rows: Array) -> Problem:
         """Restrict to some rows."""
@@ -70,15 +73,26 @@ class Problem:
             row_space = RowSpace(self.X, centered=fit_intercept, ridge=ridge)
         return replace(self, X=row_space.rows, row_space=row_space)
 
+    def multiplied(self, *, fit_intercept: bool) -> Problem:
+        """Compute the second moments of large data, where they determine the answer."""
+        if not self.loss.quadratic or self.penalty.l1_strength != 0.0 or not self.penalty.smooth:
+            return self
+        moments = SecondMoments.of(
+            self.X, self.y, self.sample_weight,
+            centered=fit_intercept, ridge=self.penalty.strong_convexity,
+        )  # fmt: skip
+        return replace(self, moments=moments)
+
     def objective(
-        self, *, fit_intercept: bool, standardization: Standardization | None = None
-    ) -> Objective:
+        self, *, fit_intercept: bool, standardization: Standardization | None = None,
+        batching: Batching | None = None,
+    ) -> Objective:  # fmt: skip
         """Build the function that a solver minimises."""
         model = LinearModel(self.X.shape[1], self.n_outputs, fit_intercept)
         return Objective(
             model, self.loss, self.penalty, self.X, self.y, self.sample_weight,
             total_weight=self.total_weight, standardization=standardization,
-            row_space=self.row_space,
+            batching=batching, row_space=self.row_space, moments=self.moments,
         )  # fmt: skip
 
     def stop_rules(self) -> list[Callback]:
@@ -118,40 +132,6 @@ def _may_be_compressed(X: Matrix) -> bool:
     moderate = isinstance(X, np.ndarray) and len(X) <= MOST_ROWS and X.nbytes <= LARGEST_COPY
     # Large data have not been looked through for NaN; moments of the columns are to find it.
     return moderate and bool(np.isfinite(X.sum()))
-
-
-def elastic_net(alpha: float, l1_ratio: float, *, positive: bool = False) -> Penalty:
-    """Build the simplest penalty worth alpha (l1_ratio |w|_1 + (1 - l1_ratio) |w|^2 / 2)."""
-    penalty: Penalty
-    if alpha == 0:
-        penalty = NoPenalty()
-    elif l1_ratio == 0:
-        penalty = L2(alpha)
-    elif l1_ratio == 1:
-        penalty = L1(alpha)
-    else:
-        penalty = ElasticNet(alpha, l1_ratio)
-    return NonNegative(penalty) if positive else penalty
-
-
-def weighted_rows(
-    X: Matrix, y: Array, sample_weight: Any, estimator: str
-) -> tuple[Matrix, Array, FloatArray | None]:
-    """Check weights, and drop the rows of weight zero: they are rows that are not there."""
-    if sample_weight is None:
-        return X, y, None
-    weight = _check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True, allow_all_zero_weights=True
-    )
-    if not weight.any():
-        raise ValueError(
-            f"{estimator} got sample_weight that is zero for every row; at least one weight "
-            "must be positive."
-        )
-    if weight.all():
-        return X, y, weight
-    rows = np.flatnonzero(weight)
-    return X[rows], y[rows], weight[rows]
 
 
 def check_magnitude(y: FloatArray) -> None:

@@ -7,9 +7,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from skgrad._estimators import unchanged_on_error
 from skgrad._threads import single_threaded_blas
 from skgrad._typing import FloatArray
-from skgrad.linear_model._base import LinearEstimator, unchanged_on_error
+from skgrad.linear_model._base import LinearEstimator
 from skgrad.models import Standardization
 from skgrad.objective import Objective
 from skgrad.solvers import SGD, Solver, State, get_solver

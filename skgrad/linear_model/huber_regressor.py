@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
+from skgrad._estimators import weighted_rows
 from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.linear_model._familiar import FamiliarRegressor
-from skgrad.linear_model._problem import Problem, Run, as_column, check_magnitude, weighted_rows
+from skgrad.linear_model._problem import Problem, Run, as_column, check_magnitude
 from skgrad.linear_model._scale import ConcomitantScale
 from skgrad.losses import Huber
 from skgrad.objective import Objective

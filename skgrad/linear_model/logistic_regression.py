@@ -12,9 +12,10 @@ from sklearn.utils._param_validation import Interval
 
 from skgrad._typing import FloatArray
 from skgrad.linear_model._classifier import LinearClassifier
-from skgrad.linear_model._problem import Problem, as_column, elastic_net
+from skgrad.linear_model._problem import Problem, as_column
 from skgrad.linear_model._separation import Separation
 from skgrad.losses import Logistic, Multinomial
+from skgrad.penalties import elastic_net
 from skgrad.solvers import Solver
 
 

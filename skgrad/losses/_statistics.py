@@ -23,15 +23,15 @@ def weighted_quantile(y: Array, quantile: float | FloatArray, weights: FloatArra
     """
     present = weights > 0
     y, weights = y[present].astype(np.float64, copy=False), weights[present]
-    order = np.argsort(y, axis=0)
+    order, columns = np.argsort(y, axis=0), np.arange(y.shape[1])
     cumulated = np.cumsum(weights[order], axis=0)
     total = cumulated[-1]
     # Without a margin, rounding in the sum would turn an interval into one of its ends.
     margin = len(y) * np.finfo(np.float64).eps * total
     low = (cumulated < quantile * total - margin).sum(axis=0)
     high = (cumulated <= quantile * total + margin).sum(axis=0)
-    ranked = np.take_along_axis(y, order, axis=0)
-    ends = np.take_along_axis(ranked, np.minimum([low, high], len(y) - 1), axis=0)
+    middles = np.minimum([low, high], len(y) - 1)
+    ends = y[order[middles, columns], columns]
     middle: FloatArray = ends.mean(axis=0)
     return middle
 

@@ -27,11 +27,16 @@ class Selected(StandardizedMatrix):
         Number of columns to choose from, not counting the ones.
     intercept : bool
         Whether there is a column of ones.
+    threaded_gram : bool
+        Whether the products of `gram` are those of sparse rows, shared out to threads: large Gram
+        matrices of one block after the other would take longer to add up than to compute.
     """
 
     def __init__(
-        self, whole: StandardizedMatrix, columns: IntArray, *, n_features: int, intercept: bool
-    ) -> None:
+        self, whole: StandardizedMatrix, columns: IntArray, *, n_features: int, intercept: bool,
+        threaded_gram: bool = False,
+    ) -> None:  # fmt: skip
+        self.threaded_gram = threaded_gram
         self.whole, self.columns = whole, columns
         self.n_features, self.intercept = n_features, intercept
         self.n_samples, self.dtype = whole.n_samples, whole.dtype

@@ -16,6 +16,7 @@ from skgrad.linalg import (
     matmul,
     rmatmul,
     selected_gram,
+    short_rows_first,
     take_columns,
     take_rows,
     to_array,
@@ -34,6 +35,8 @@ class StandardizedMatrix(ABC):
 
     n_samples: int
     dtype: np.dtype[Any]
+    # Whether `gram` is best computed of all rows at once, as it shares them out to threads.
+    threaded_gram = False
 
     @staticmethod
     def build(
@@ -162,24 +165,31 @@ class Implicit(StandardizedMatrix):
     ) -> None:
         self.X, self.standardization, self.intercept = X, standardization, intercept
         self.n_samples, self.dtype, self.compiled = X.shape[0], X.dtype, compiled
+        self._order: IntArray | None = None
 
     def matmul(self, rows: FloatArray) -> FloatArray:
         p = self.X.shape[1]
         if not rows[:, :p].any():  # every fit starts there
             return np.zeros((self.n_samples, len(rows)), rows.dtype) + rows[:, p:].sum(axis=1)
         user = self.standardization.to_user(rows)
-        raw = matmul(self.X, user[:, :p], compiled=self.compiled)
+        raw = matmul(self.X, user[:, :p], compiled=self.compiled, order=self._row_order())
         if self.intercept:
             raw += user[:, p]
         return raw
 
     def rmatmul(self, R: FloatArray) -> FloatArray:
-        product = rmatmul(self.X, R, compiled=self.compiled)
+        product = rmatmul(self.X, R, compiled=self.compiled, order=self._row_order())
         if not self.intercept:
             return self.standardization.pull(product)
         totals = R.sum(axis=0)[:, None]
         product -= totals * self.standardization.center
         return np.hstack([self.standardization.pull(product), totals])
+
+    def _row_order(self) -> IntArray | None:
+        """Find, once, the order in which compiled products walk over sparse rows."""
+        if self._order is None and self.compiled and not isinstance(self.X, np.ndarray):
+            self._order = short_rows_first(self.X)
+        return self._order
 
     def gram(self, weights: FloatArray | None) -> FloatArray:
         p = self.X.shape[1]
@@ -222,11 +232,15 @@ class Implicit(StandardizedMatrix):
     def selected_gram(self, columns: IntArray, weights: FloatArray | None) -> FloatArray:
         part, m = self.standardization.select(columns), len(columns)
         inner, sums = selected_gram(self.X, columns, weights, part.center)
-        block = np.empty((m + self.intercept,) * 2, dtype=self.X.dtype)
-        block[:m, :m] = part.pull(part.pull(inner).T)
-        if self.intercept:
-            block[m, :m] = block[:m, m] = part.pull(sums)
-            block[m, m] = self.n_samples if weights is None else weights.sum()
+        # In place: copies of a large matrix would take as long as the products.
+        inner *= part.scale[:, None]
+        inner *= part.scale
+        if not self.intercept:
+            return inner.astype(self.X.dtype, copy=False)
+        block = np.empty((m + 1, m + 1), dtype=self.X.dtype)
+        block[:m, :m] = inner
+        block[m, :m] = block[:m, m] = part.pull(sums)
+        block[m, m] = self.n_samples if weights is None else weights.sum()
         return block
 
     def select(self, columns: IntArray) -> Implicit:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import _fit_context, clone
+from sklearn.base import _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
@@ -20,36 +20,31 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skgrad._estimators import SklearnCallbacks, unchanged_on_error, weighted_rows
 from skgrad._parameters import Parameterized
 from skgrad._threads import single_threaded_blas
 from skgrad._typing import Array, FloatArray, Matrix
-from skgrad.augmentation import Augmentation, get_augmentation
-from skgrad.linear_model._base import unchanged_on_error
-from skgrad.linear_model._callbacks import SklearnCallbacks
-from skgrad.linear_model._problem import elastic_net, weighted_rows
+from skgrad.augmentation import Augmentation
 from skgrad.losses import get_loss
 from skgrad.models.network import (
     Activation,
-    ColumnScaler,
     Initializer,
     InputScaling,
-    Network,
     Normalization,
-    get_activation,
-    get_input_scaling,
-    get_normalization,
 )
 from skgrad.network_objective import NetworkObjective
-from skgrad.neural_network._factors import group_factors
+from skgrad.neural_network._building import (
+    build_objective,
+    learn_scaler,
+    network_solver,
+    resolve_solver,
+)
 from skgrad.neural_network._fitted import attributes, flatten, parameters_of
 from skgrad.neural_network._initialize import initial_parameters
 from skgrad.neural_network._monitor import Monitor
 from skgrad.neural_network._prediction import predict_raw
-from skgrad.neural_network._task import Task, hidden_sizes, hold_out
-from skgrad.solvers import SGD, DivergenceError, Result, Solver, State, Status, get_solver
-
-# Rows of a batch by default, as in scikit-learn.
-BATCH_SIZE = 200
+from skgrad.neural_network._task import Task, hold_out
+from skgrad.solvers import DivergenceError, Result, Solver, State, Status
 
 
 @dataclass(slots=True)
@@ -60,11 +55,6 @@ class Stream:
     w: FloatArray
     state: State | None
     rng: np.random.Generator
-
-
-def network_solver(solver: str | Solver) -> Solver:
-    """Resolve a solver; "sgd" has Nesterov momentum here, as in scikit-learn's networks."""
-    return SGD(momentum=0.9, nesterov=True) if solver == "sgd" else get_solver(solver)
 
 
 def learns_in_batches(estimator: Any) -> bool:
@@ -147,9 +137,9 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
             task = self._task(X, y, sample_weight, first=True)
             rng = self._rng()
             task, held_out = self._hold_out(task, rng, X_val, y_val)
-            solver = self._solver(task)
-            scaler = vars(self).get("scaler_") if warm else self._scaler(task.X)
-            objective = self._objective(task, solver, scaler)
+            solver = resolve_solver(self, task)
+            scaler = vars(self).get("scaler_") if warm else learn_scaler(self, task.X)
+            objective = build_objective(self, task, solver, scaler)
             w = self._fitted_vector(objective) if warm else None
             if w is None:
                 w = initial_parameters(objective, self.weight_init, self.output_init, rng)
@@ -183,15 +173,16 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
             fitted = self.__sklearn_is_fitted__()
             task = self._task(X, y, sample_weight, first=not fitted, **options)
             stream: Stream | None = getattr(self, "_stream", None)
-            solver = self._solver(task) if stream is None else stream.solver
-            scaler = vars(self).get("scaler_") if fitted else self._scaler(task.X)
-            objective = self._objective(task, solver, scaler)
+            solver = resolve_solver(self, task) if stream is None else stream.solver
+            scaler = vars(self).get("scaler_") if fitted else learn_scaler(self, task.X)
+            objective = build_objective(self, task, solver, scaler)
             if stream is None:
                 rng = self._rng()
                 w = self._fitted_vector(objective) if fitted else None
                 if w is None:
                     w = initial_parameters(objective, self.weight_init, self.output_init, rng)
                 stream = Stream(solver, w, None, rng)
+            objective.point = stream.w
             monitor = Monitor(0.0, np.inf, noisy=True)
             with single_threaded_blas(task.X, objective.largest_product):
                 result = solver.run(
@@ -248,92 +239,6 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(check_random_state(self.random_state).randint(2**31))
-
-    def _solver(self, task: Task) -> Solver:
-        """Resolve the solver; the estimator's own parameters fill what it leaves open."""
-        solver = network_solver(self.solver)
-        if not solver.stochastic:
-            self._refuse_chance(solver)
-            return solver
-        n_samples = task.X.shape[0]
-        settings: dict[str, Any] = {"shuffle": bool(solver.shuffle and self.shuffle)}
-        if solver.batch_size == "auto":
-            wanted = BATCH_SIZE if self.batch_size == "auto" else int(self.batch_size)
-            settings["batch_size"] = min(wanted, n_samples)
-        if self.learning_rate_init is not None:
-            settings["learning_rate"] = self.learning_rate_init
-        return clone(solver).set_params(**settings)
-
-    def _refuse_chance(self, solver: Solver) -> None:
-        """Raise if a full-batch solver is asked to do something at random."""
-        for name in ("dropout", "augment"):
-            if value := getattr(self, name):
-                raise ValueError(
-                    f"{name}={value!r} changes mini-batches at random; {type(solver).__name__} "
-                    "passes over all rows at once and needs the same loss every time. Use 'adam' "
-                    f"or another stochastic solver, or leave {name} at its default."
-                )
-
-    def _network(self, task: Task) -> Network:
-        hidden = hidden_sizes(self.hidden_layer_sizes)
-        kinds = self.activation
-        names = [kinds] * len(hidden) if isinstance(kinds, str | Activation) else list(kinds)
-        if len(names) != len(hidden):
-            raise ValueError(
-                f"activation={kinds!r} names {len(names)} activations, but hidden_layer_sizes="
-                f"{self.hidden_layer_sizes!r} has {len(hidden)} layers. Give one name, or one for "
-                "each."
-            )
-        sizes = (task.X.shape[1], *hidden, task.n_outputs)
-        return Network(
-            sizes, tuple(get_activation(name) for name in names),
-            get_normalization(self.normalization), float(self.dropout), bool(self.residual),
-            bool(self.learn_input_scale),
-        )  # fmt: skip
-
-    def _arithmetic(self, task: Task, solver: Solver) -> Any:
-        """Choose the type of parameters and arithmetic.
-
-        Noise of mini-batches drowns float32's rounding; without it, float64 data deserve float64.
-        """
-        if self.dtype != "auto":
-            return np.dtype(self.dtype)
-        exact = not solver.stochastic or solver.batch_size >= task.X.shape[0]
-        return np.dtype(task.X.dtype if exact else np.float32)
-
-    def _objective(
-        self, task: Task, solver: Solver, scaler: ColumnScaler | None
-    ) -> NetworkObjective:
-        dtype = self._arithmetic(task, solver)
-        total = len(task.y) if task.weight is None else float(task.weight.sum())
-        y = task.y.astype(dtype, copy=False) if task.y.dtype.kind == "f" else task.y
-        network = self._network(task)
-        mixes = network.normalization is not None and network.normalization.mixes_rows
-        if mixes and 1 in (len(task.y), getattr(solver, "batch_size", None)):
-            raise ValueError(
-                f"normalization={self.normalization!r} needs batches of at least two rows: in a "
-                "batch of one every unit is at its mean. Raise batch_size, or use 'layer'."
-            )
-        rates, decays = group_factors(
-            network, self.parametrization, self.learning_rate_factors, self.decay_factors, dtype
-        )
-        return NetworkObjective(
-            network, task.loss, elastic_net(self.alpha / total, self.l1_ratio),
-            task.X, y, task.weight, dtype=dtype, scaler=scaler,
-            augmentation=get_augmentation(self.augment), rate_factors=rates, decay_factors=decays,
-        )  # fmt: skip
-
-    def _scaler(self, X: Matrix) -> ColumnScaler | None:
-        """Learn centre and scale of the columns, if asked to."""
-        scaling = get_input_scaling(self.input_scaling)
-        if scaling is None:
-            return None
-        if not isinstance(X, np.ndarray):
-            raise ValueError(
-                f"input_scaling={self.input_scaling!r} centres columns, which sparse X would lose "
-                "its zeros by. Use input_scaling=None, and MaxAbsScaler before the network."
-            )
-        return scaling.fit(X)
 
     def _hold_out(
         self, task: Task, rng: np.random.Generator, X_val: Any, y_val: Any

@@ -10,8 +10,8 @@ from scipy import sparse
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import column_or_1d
 
+from skgrad._estimators import encode_labels, look_up
 from skgrad._typing import Array, FloatArray, IntArray
-from skgrad.linear_model._classifier import encode_labels, look_up
 from skgrad.losses import CrossEntropy, Logistic, Loss, Multinomial, get_loss
 
 

@@ -17,6 +17,7 @@ from skgrad.solvers._stochastic import StochasticSolver
 from skgrad.solvers.adagrad import AdaGrad
 from skgrad.solvers.adam import Adam
 from skgrad.solvers.augmented_lagrangian import AugmentedLagrangian
+from skgrad.solvers.cocoa import CoCoA
 from skgrad.solvers.dual_coordinate_ascent import DualCoordinateAscent
 from skgrad.solvers.gradient_descent import GradientDescent
 from skgrad.solvers.interior_point import InteriorPoint
@@ -37,6 +38,7 @@ __all__ = [
     "AdaGrad",
     "Adam",
     "AugmentedLagrangian",
+    "CoCoA",
     "DivergenceError",
     "DualCoordinateAscent",
     "GradientDescent",
@@ -83,6 +85,7 @@ SOLVERS: dict[str, type[Solver]] = {
         InteriorPoint,
         AugmentedLagrangian,
         DualCoordinateAscent,
+        CoCoA,
     )
 }
 # Names that scikit-learn's linear models know, and the solver here that is most like them.
@@ -142,12 +145,13 @@ def get_solver(solver: str | Solver) -> Solver:
 def choose_solver(objective: Objective) -> Solver:
     """Pick a solver for an objective: the rule behind ``solver="auto"``.
 
-    Smooth objectives go to `Newton` while the data and the blocks of the Hessian are small, to
-    `SubsampledNewton` if the data are large, else to `NewtonCG` (multinomial loss) or `LBFGS`; with
-    penalties that have kinks, to `ProximalNewton`, or to `ProximalGradient` where many outputs are
-    coupled. Losses with kinks go to `InteriorPoint` while the blocks are small, else to
-    `DualCoordinateAscent` if the penalty is L2 and the data are large, else to
-    `AugmentedLagrangian`.
+    Smooth objectives go to `Newton` while the data and the blocks of the Hessian are small, or if
+    its moments are known already (least squares on large arrays), to `SubsampledNewton` if the data
+    are large (`CoCoA` if they are sparse and no row outweighs the penalty), else to `NewtonCG`
+    (multinomial loss) or `LBFGS`; with penalties that have kinks, to `ProximalNewton`, or to
+    `ProximalGradient` where many outputs are coupled. Losses with kinks go to `InteriorPoint` while
+    the blocks are small, else to `DualCoordinateAscent` if the penalty is L2 and the data are
+    large, else to `AugmentedLagrangian`.
 
     Parameters
     ----------

@@ -6,15 +6,16 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, TypeAlias, final
 
 import numpy as np
 
 from skgrad._parameters import Parameterized
 from skgrad._typing import FloatArray
 from skgrad.capabilities import Capability
+from skgrad.coordinates import Batching
 from skgrad.objective import Objective
 
 # Units of rounding, relative to where a run starts, that no stop rule looks below.
@@ -71,6 +72,7 @@ class Run:
     tol: float
     n_iter_no_change: int
     horizon: int  # iterations that schedules plan for
+    is_last: bool = False  # whether the run ends with this iteration
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,10 @@ class Iteration:
 
 
 Callback = Callable[[Iteration], bool | None]
+
+# An `Objective`, or a `NetworkObjective`: a solver uses what it needs of them, and `check` has made
+# sure that it is there.
+AnyObjective: TypeAlias = Any
 
 
 @dataclass(slots=True)
@@ -159,29 +165,35 @@ class Solver(Parameterized, ABC):
     # Solvers whose iterates stay noisy count as converged at a looser suboptimality.
     acceptable_gap: ClassVar[float] = 1e-6
 
-    def in_coordinates(self, objective: Objective) -> Objective:
+    def batching(self, n_samples: int) -> Batching | None:
+        """Tell what batches iterations make of so many rows; None where they see all rows."""
+        return None
+
+    def in_coordinates(self, objective: AnyObjective) -> AnyObjective:
         """Choose the coordinates to walk in; a run starts and ends in the objective's own."""
         return objective.decorrelated() if self.first_order else objective
 
     @abstractmethod
-    def init(self, objective: Objective, w: FloatArray, run: Run) -> State:
+    def init(self, objective: AnyObjective, w: FloatArray, run: Run) -> State:
         """Build the state before the first step."""
 
     @abstractmethod
     def step(
-        self, objective: Objective, w: FloatArray, state: Any, run: Run
+        self, objective: AnyObjective, w: FloatArray, state: Any, run: Run
     ) -> tuple[FloatArray, State]:
         """Make one iteration (for stochastic solvers: one pass over the data)."""
 
-    def resume(self, objective: Objective, w: FloatArray, state: Any) -> Any:
+    def resume(self, objective: AnyObjective, w: FloatArray, state: Any) -> Any:
         """Take up the state of an earlier run; by default as it is."""
         return state
 
-    def finish(self, objective: Objective, w: FloatArray, state: Any) -> tuple[FloatArray, State]:
+    def finish(
+        self, objective: AnyObjective, w: FloatArray, state: Any
+    ) -> tuple[FloatArray, State]:
         """Complete the last iterate and its state; by default they are exact already."""
         return w, state
 
-    def multipliers(self, objective: Objective, state: Any) -> FloatArray | None:
+    def multipliers(self, objective: AnyObjective, state: Any) -> FloatArray | None:
         """Return dual variables that belong to the last iterate, if the solver has any.
 
         For losses with kinks: a subgradient there says nothing about the distance to the minimum.
@@ -189,7 +201,7 @@ class Solver(Parameterized, ABC):
         return None
 
     @final
-    def check(self, objective: Objective) -> None:
+    def check(self, objective: AnyObjective) -> None:
         """Raise if a hyper-parameter is invalid or the objective lacks what the solver needs."""
         self.validate()
         for need in sorted(self.needs - objective.offers, key=lambda need: need.value):
@@ -202,7 +214,7 @@ class Solver(Parameterized, ABC):
     @final
     def run(
         self,
-        objective: Objective,
+        objective: AnyObjective,
         w: FloatArray,
         *,
         tol: float = 1e-7,
@@ -257,6 +269,8 @@ class Solver(Parameterized, ABC):
             # Differences below this are rounding, whatever tol asks for.
             floor = ROUNDING * float(np.finfo(objective.dtype).eps) * abs(state.value)
             for n_iter in range(1, max_iter + 1):
+                if n_iter == max_iter:
+                    settings = replace(settings, is_last=True)
                 w, state = self.step(objective, w, state, settings)
                 if not math.isfinite(state.value):
                     raise diverged(self, state.value, state.step_size)

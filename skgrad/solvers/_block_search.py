@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
-from skgrad._typing import FloatArray
+from skgrad.lines import Line, Point, Trial
 
 # Slopes are brought down to this fraction of where they start. For losses whose Hessian jumps,
 # nearly exact minimisation saves a third of Newton's iterations over 0.9 (iris 8 -> 6, wine 8 -> 6,
@@ -16,18 +14,10 @@ from skgrad._typing import FloatArray
 SLOPE_ACCURACY = 0.1
 # Blocks whose slopes are below this fraction of the sum's have converged for now.
 NEGLIGIBLE = 0.01
-# After this many evaluations any decrease will do: ten classes rarely agree on when to stop.
-ENOUGH_TRIALS = 4
 MAX_TRIALS = 30
-
-
-class Landing(NamedTuple):
-    """Where a search ended: parameters, value and gradient there, and the mean step."""
-
-    w: FloatArray
-    value: float
-    gradient: FloatArray
-    step: float
+# While the function still falls a step grows by such factors at least and at most. With 1.5 as the
+# least, separable classes take twice the iterations (iris, C=100: 15, not 8).
+LEAST_GROWTH, LARGEST_GROWTH = 2.0, 4.0
 
 
 class _Bracket:
@@ -50,7 +40,7 @@ class _Bracket:
         if math.isinf(self.high):
             rise = self.low_slope - self.start_slope
             ahead = -self.start_slope / rise if rise > 0.0 else math.inf
-            return step * min(max(ahead, 1.5), 4.0)
+            return step * min(max(ahead, LEAST_GROWTH), LARGEST_GROWTH)
         width = self.high - self.low
         # Where the slope hardly changed (far out on a linear tail) the secant creeps.
         share = 0.0 if flat else -self.low_slope / (self.high_slope - self.low_slope)
@@ -58,10 +48,8 @@ class _Bracket:
 
 
 def search_blocks(
-    function: Callable[[FloatArray], tuple[float, FloatArray]],
-    w: FloatArray, value: float, gradient: FloatArray, direction: FloatArray,
-    *, n_blocks: int, first: float, extend: bool,
-) -> Landing | None:  # fmt: skip
+    line: Line, value: float, *, first: float, extend: bool, noise: float
+) -> Trial | None:
     r"""Find a step for each block at which the slope along its direction nearly vanishes.
 
     The function is convex, :math:`F(w) = \sum_b F_b(w_b)`, and its gradient shows the slopes of all
@@ -70,61 +58,46 @@ def search_blocks(
 
     Parameters
     ----------
-    function : callable
-        Returns value and gradient.
-    w, direction : arrays of shape (n_params,)
-        Start, and directions of the blocks one after the other.
-    value, gradient : float, array
+    line : Line
+        The function along the directions.
+    value : float
         At the start.
-    n_blocks : int
-        Number of blocks, all of one size.
     first : float
         First trial step.
     extend : bool
         Whether to go beyond the first step while the function still falls.
+    noise : float
+        Rounding error of the values: no smaller decrease can be seen.
 
     Returns
     -------
-    Landing or None
+    Trial or None
         None if rounding hides every decrease.
     """
-    along = direction.reshape(n_blocks, -1)
-    start = _slopes(gradient, along)
-    total = sum(start)
-    # A few units in the last place of the value: no smaller decrease can be seen.
-    noise = 10 * float(np.finfo(w.dtype).eps) * abs(value)
-    allowed = [SLOPE_ACCURACY * abs(s) + NEGLIGIBLE * abs(total) + noise for s in start]
-    brackets = [_Bracket(s) for s in start]
-    steps = [first] * n_blocks
-    best: Landing | None = None
+    total = sum(line.slopes)
+    allowed = [SLOPE_ACCURACY * abs(s) + NEGLIGIBLE * abs(total) + noise for s in line.slopes]
+    brackets: dict[int, _Bracket] = {}
+    steps = [first] * len(allowed)
+    best: Trial | None = None
     for n_trials in range(1, MAX_TRIALS + 1):
-        moved = _moved(w, along, steps)
-        reached, slope = function(moved)
-        now = _slopes(slope, along)
-        falls = reached <= value + noise
-        if falls and (best is None or reached < best.value):
-            best = Landing(moved, reached, slope, sum(steps) / n_blocks)
-        settled = True
-        for k, s in enumerate(now):
+        trial = line.at(steps)
+        falls = trial.value <= value + noise
+        if falls and (best is None or trial.value < best.value):
+            best = trial
+        settled, steps = True, steps.copy()
+        for k, s in enumerate(trial.slopes):
             # A slope that is still negative promises that the convex function has fallen.
             good = abs(s) <= allowed[k] if extend or s > 0.0 else s == s
             if not (good and (falls or s <= 0.0)):
+                if k not in brackets:
+                    brackets[k] = _Bracket(line.slopes[k])
                 steps[k] = brackets[k].narrowed(steps[k], s)
                 settled = False
-        if settled or (n_trials >= ENOUGH_TRIALS and best is not None):
+        if settled or (n_trials >= line.enough_trials and best is not None):
             break
     return best
 
 
-def _slopes(gradient: FloatArray, along: FloatArray) -> list[float]:
-    if len(along) == 1:
-        return [float(gradient @ along[0])]
-    slopes: list[float] = np.einsum("bi,bi->b", gradient.reshape(along.shape), along).tolist()
-    return slopes
-
-
-def _moved(w: FloatArray, along: FloatArray, steps: list[float]) -> FloatArray:
-    if len(steps) == 1 or len(set(steps)) == 1:
-        return w + steps[0] * along.ravel()
-    scaled = np.array(steps, dtype=w.dtype)[:, None] * along
-    return w + scaled.ravel()
+def rounding_noise(point: Point) -> float:
+    """Estimate the rounding error of a value: a few units in the last place of its precision."""
+    return 10 * float(np.finfo(point.w.dtype).eps) * abs(point.value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from scipy.linalg import lapack
 
@@ -15,6 +17,9 @@ SINGULAR_PIVOT = 1e-14
 # that could matter for convergence (the directions that it governs have no gradient).
 FIRST_RIDGE = 1e-12
 RIDGE_GROWTH = 100.0
+
+# Lower triangles; what is above them may be anything.
+Factors: TypeAlias = FloatArray | list[FloatArray]
 
 
 def factorise(blocks: FloatArray) -> tuple[FloatArray, bool]:
@@ -38,10 +43,25 @@ def _factorise_singly(blocks: FloatArray) -> tuple[FloatArray, bool]:
     return np.stack(factors), any(ridges)
 
 
-def _regular(factors: FloatArray) -> bool:
+def factorise_and_solve(blocks: FloatArray, right: FloatArray) -> tuple[Factors, FloatArray, bool]:
+    """Compute `factorise` and `solve` at once: with small blocks the calls are what takes time."""
+    wide = blocks.astype(np.float64, copy=False)
+    groups = right.astype(np.float64, copy=False).reshape(-1, blocks.shape[-1])
+    each = groups if len(blocks) > 1 else [groups.T]
+    # A transposed block is the same block, in the order that LAPACK reads.
+    parts = [lapack.dposv(block.T, b, lower=1) for block, b in zip(wide, each, strict=True)]
+    factors = [factor for factor, _, _ in parts]
+    if any(failed for _, _, failed in parts) or not _regular(factors):
+        regular, singular = _factorise_singly(wide)
+        return regular, solve(regular, right), singular
+    solution = np.concatenate([x for _, x, _ in parts]) if len(parts) > 1 else parts[0][1].T.ravel()
+    return factors, solution.astype(right.dtype, copy=False), False
+
+
+def _regular(factors: Factors) -> bool:
     """Compare all pivots at once; a false alarm only means that the blocks are looked at singly."""
-    pivots = factors.diagonal(axis1=-2, axis2=-1)
-    return bool(pivots.min() ** 2 > SINGULAR_PIVOT * pivots.max() ** 2)
+    pivots = [pivot for factor in factors for pivot in factor.diagonal().tolist()]
+    return bool(min(pivots) ** 2 > SINGULAR_PIVOT * max(pivots) ** 2)
 
 
 def _factorise_singular(block: FloatArray) -> tuple[FloatArray, float]:
@@ -57,16 +77,16 @@ def _factorise_singular(block: FloatArray) -> tuple[FloatArray, float]:
     ridge = 0.0
     while True:
         factor, failed = lapack.dpotrf(block, lower=1, clean=1)
-        if not failed and _regular(factor):
+        if not failed and _regular([factor]):
             return np.asarray(factor), ridge
         step = (ridge * RIDGE_GROWTH or FIRST_RIDGE) - ridge
         ridge += step
         diagonal += step * largest
 
 
-def solve(factors: FloatArray, gradient: FloatArray) -> FloatArray:
+def solve(factors: Factors, gradient: FloatArray) -> FloatArray:
     """Solve with block-diagonal Cholesky factors; a single factor may serve several blocks."""
-    groups = gradient.astype(np.float64, copy=False).reshape(-1, factors.shape[-1])
+    groups = gradient.astype(np.float64, copy=False).reshape(-1, len(factors[0]))
     solution = np.empty_like(groups)
     if len(factors) == 1:
         solution[...] = lapack.dpotrs(factors[0], groups.T, lower=1)[0].T

@@ -36,6 +36,7 @@ class ColumnQuadraticModel:
     """
 
     hessian = None  # never built
+    exact = False  # as a minimiser
 
     def __init__(
         self, objective: Objective, walk: ColumnWalk, w: FloatArray, gradient: FloatArray,
@@ -48,7 +49,7 @@ class ColumnQuadraticModel:
 
     def minimise(self, accuracy: float) -> FloatArray:
         """Minimise from w until passes decrease the model little, or to an accuracy."""
-        terms = self.objective.columns.penalty.terms(self.w)
+        terms = self.objective.columns.penalty.terms()
         assert terms is not None
         weights = self.objective.columns.curvature_weights(self.raw)
         z, self.raw_change, n_passes = self.walk.minimise(

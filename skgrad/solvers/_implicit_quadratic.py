@@ -35,7 +35,7 @@ Point = tuple[FloatArray, FloatArray, float]
 class ImplicitQuadraticModel:
     r"""Quadratic model :math:`g'(z - w) + (z - w)'H(z - w)/2 + penalty(z) - penalty(w)`.
 
-    Minimised by semismooth Newton steps like `QuadraticModel`; their linear systems, restricted to
+    Minimised by semismooth Newton steps (see `SemismoothNewton`); their systems, restricted to
     the coordinates that are not at their kink, are solved by conjugate gradients.
 
     Parameters
@@ -47,6 +47,7 @@ class ImplicitQuadraticModel:
     """
 
     hessian = None  # never built
+    exact = False  # as a minimiser
 
     def __init__(self, objective: Objective, w: FloatArray, gradient: FloatArray) -> None:
         self.objective, self.w, self.gradient = objective, w, gradient

@@ -14,11 +14,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skgrad._kernels.formulas import CompiledUpdate
 from skgrad._typing import FloatArray
 from skgrad.capabilities import Capability
+from skgrad.coordinates import Batching
 from skgrad.network_objective import NetworkObjective
 from skgrad.objective import Objective
 from skgrad.row_epochs import Plan, Walk
 from skgrad.schedules import Constant, Schedule, get_schedule
 from skgrad.solvers._base import (
+    AnyObjective,
     IncompatibleSolverError,
     Run,
     Solver,
@@ -55,8 +57,6 @@ DIVERGED = 1e6
 SAME = 1e-6
 # A schedule is read this often an epoch at most: a call costs as much as the update of some rows.
 RATES_PER_EPOCH = 256
-# Rows that the initial value and an automatic rate of a network come from.
-START_ROWS = 1000
 # Degree of polynomial-decay averaging: larger forgets the start faster.
 AVERAGING_DEGREE = 8.0
 
@@ -69,8 +69,10 @@ class StochasticState(State):
 
     ``iterate`` is the point that updates move; when averaging, the parameters returned differ from
     it. ``t`` counts updates; ``rate`` is the initial learning rate, halved ``n_halvings`` times.
-    ``last_value`` is the objective after the last epoch: if it is another one at the start of a run
-    that continues this state, the data have changed, and the state belongs to a stream of chunks.
+    ``initial_value`` is an estimate. ``last_value`` is the objective after the last epoch: if it is
+    another one at the start of a run that continues this state, the data have changed, and the
+    state belongs to a stream of chunks. An automatic rate has not been adapted to the last epoch of
+    a run, ``is_adapted`` False: only a run that continues this one takes the pass that it needs.
     """
 
     iterate: FloatArray | None = None
@@ -84,6 +86,7 @@ class StochasticState(State):
     last_value: float = float("nan")
     is_stream: bool = False
     n_chunks: int = 0
+    is_adapted: bool = True
 
     def progressed(self, loss: float) -> StochasticState:
         """Count epochs without progress."""
@@ -116,7 +119,7 @@ class StochasticSolver(Solver):
     shuffle: bool
     clip: float | tuple[str, float] | None
     average: bool
-    weight_decay: float
+    weight_decay: float = 0.0
 
     @abstractmethod
     def init_moments(self, w: FloatArray) -> Moments:
@@ -144,15 +147,20 @@ class StochasticSolver(Solver):
         return None
 
     @abstractmethod
-    def automatic_rate(self, objective: Objective, gradient: FloatArray, batch_size: int) -> float:
-        """Derive a learning rate from the objective's smoothness."""
+    def automatic_rate(self, objective: Objective, w: FloatArray, batch_size: int) -> float:
+        """Derive a learning rate from the objective's smoothness, or from its gradient at w."""
+
+    @final
+    def batching(self, n_samples: int) -> Batching:
+        """Tell the size of batches, and whether updates leave alone what has no gradient."""
+        update = self.compiled_update()
+        plain = update is not None and update.is_plain and self.clip is None and not self.average
+        return Batching(self._batch_size(n_samples), plain)
 
     @final
     def in_coordinates(self, objective: Objective) -> Objective:
         """Decorrelate where batches are large enough to pay for it; keep sparse rows sparse."""
-        update = self.compiled_update()
-        plain = update is not None and update.is_plain and self.clip is None and not self.average
-        return objective.for_batches(self._batch_size(objective), plain=plain)
+        return objective.for_batches(self.batching(objective.n_samples))
 
     @final
     def init(self, objective: Objective, w: FloatArray, run: Run) -> StochasticState:
@@ -160,24 +168,22 @@ class StochasticSolver(Solver):
         limits(self.clip)
         if Capability.LAYERS not in objective.offers:
             self._refuse_network_options()
-        initial = get_schedule(self.learning_rate).initial
-        if not objective.convex:  # a few rows tell what the start is like
-            objective = objective.near(w, START_ROWS)
-        if isinstance(initial, str):
-            value, gradient = objective.value_and_gradient(w)
-            value += objective.nonsmooth_value(w)
-            rate = self.automatic_rate(objective, gradient, self._batch_size(objective))
-        else:
-            value, rate = objective.value(w), float(initial)
+        rate = get_schedule(self.learning_rate).initial
+        if isinstance(rate, str):
+            rate = self.automatic_rate(objective, w, self._batch_size(objective.n_samples))
+        value = objective.rough_value(w)
         return StochasticState(
-            value, initial_value=abs(value), iterate=w, moments=self.init_moments(w), rate=rate
-        )
+            value, initial_value=abs(value), iterate=w, moments=self.init_moments(w),
+            rate=float(rate),
+        )  # fmt: skip
 
     @final
     def step(
-        self, objective: Objective, w: FloatArray, state: StochasticState, run: Run
+        self, objective: AnyObjective, w: FloatArray, state: StochasticState, run: Run
     ) -> tuple[FloatArray, StochasticState]:
         """Pass over the data once."""
+        if not state.is_adapted:
+            state = self._adapt(objective, w, state.progressed(state.last_value), run)
         assert state.iterate is not None and run.rng is not None
         schedule = get_schedule(self.learning_rate)
         plan = self._plan(objective, schedule, state, run)
@@ -262,12 +268,13 @@ class StochasticSolver(Solver):
         value, gradient = objective.value_and_gradient(w)
         value += objective.nonsmooth_value(w)
         gap = newton_gap(objective, w, gradient) if math.isfinite(value) else math.nan
-        return w, replace(state, value=value, gap=gap, gradient_norm=norm(gradient))
+        length = norm(gradient)
+        return w, replace(state, value=value, last_value=value, gap=gap, gradient_norm=length)
 
     def _plan(
         self, objective: Objective, schedule: Schedule, state: StochasticState, run: Run
     ) -> Plan:
-        batch_size = self._batch_size(objective)
+        batch_size = self._batch_size(objective.n_samples)
         n_batches = -(-objective.n_samples // batch_size)
         every = -(-n_batches // RATES_PER_EPOCH)
         rates = [
@@ -277,13 +284,11 @@ class StochasticSolver(Solver):
         degree = AVERAGING_DEGREE if self.average else 0.0
         return Plan(batch_size, np.array(rates), every, *limits(self.clip), degree)
 
-    def _batch_size(self, objective: Objective) -> int:
+    def _batch_size(self, n_samples: int) -> int:
         if not isinstance(self.batch_size, str):
-            return min(int(self.batch_size), objective.n_samples)
+            return min(int(self.batch_size), n_samples)
         low, high = BATCH_BOUNDS
-        return min(
-            max(low, min(high, objective.n_samples // UPDATES_PER_EPOCH)), objective.n_samples
-        )
+        return min(max(low, min(high, n_samples // UPDATES_PER_EPOCH)), n_samples)
 
     def _watch(
         self,
@@ -296,13 +301,17 @@ class StochasticSolver(Solver):
         """Adapt an automatic rate; end the run when there is nothing left to gain."""
         if not objective.convex:  # the estimator watches losses and scores
             return _react(state, schedule)
-        if state.value > DIVERGED * state.initial_value:
+        if state.value > DIVERGED * state.initial_value and state.value > DIVERGED * abs(
+            objective.value(objective.start())  # estimates from some rows may be low
+        ):
             raise diverged(self, state.value, state.step_size)
         if self.learning_rate == "auto":
             if state.is_stream:
                 # Losses of different chunks don't compare: decay like 1 / sqrt(chunks).
                 n = state.n_chunks + 1
                 return replace(state, n_chunks=n, rate=state.rate * math.sqrt(n / (n + 1.0)))
+            if run.is_last:
+                return replace(state, is_adapted=False)
             return self._adapt(objective, w, state.progressed(objective.value(w)), run)
         if isinstance(schedule, Constant):
             state = state.progressed(state.value)
@@ -310,7 +319,7 @@ class StochasticSolver(Solver):
             return replace(state, status=Status.STALLED) if stalled else state
         # Progress comes with the decay of the rate: let the schedule play to its end.
         state = _react(state, schedule)
-        n_batches = -(-objective.n_samples // self._batch_size(objective))
+        n_batches = -(-objective.n_samples // self._batch_size(objective.n_samples))
         ended = state.t >= n_batches * run.horizon
         return replace(state, status=Status.SCHEDULE_ENDED) if ended else state
 
@@ -318,6 +327,7 @@ class StochasticSolver(Solver):
         self, objective: Objective, w: FloatArray, state: StochasticState, run: Run
     ) -> StochasticState:
         """Let the rate grow while the loss falls, and halve it on plateaus."""
+        state = replace(state, is_adapted=True)
         if state.n_bad_epochs == 0 and state.n_halvings == 0:
             return replace(state, rate=GROWTH * state.rate)
         if state.n_bad_epochs < run.n_iter_no_change:
@@ -356,6 +366,6 @@ def batch_smoothness(objective: Objective, batch_size: int) -> float:
     return (1.0 - share) * bounds.mean + share * bounds.row
 
 
-def displacement_scale(objective: Objective, gradient: FloatArray) -> float:
+def displacement_scale(objective: Objective, w: FloatArray) -> float:
     """Guess how far a coordinate has to move: the largest one-dimensional Newton step."""
-    return objective.displacement_scale(gradient)
+    return objective.displacement_scale(w)

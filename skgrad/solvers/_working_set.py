@@ -14,6 +14,9 @@ from skgrad.objective import Objective
 
 # So few columns are all taken: nothing is gained by leaving some out.
 SMALL = 50
+# The same where the data are small, and one Gram matrix serves the whole run (1800 x 64: 3 -> 1
+# milliseconds).
+SMALL_GRAM = 100
 # The Gram matrix of sqrt(10 p) of p columns costs about a pass over all of them: it multiplies
 # some ten times as many numbers a second as a product with a vector reads.
 PASS_WORTH = 10.0
@@ -25,10 +28,12 @@ LARGEST_EXPLICIT = 2000
 # order beyond this, products of the Hessian with vectors are cheaper.
 MOST_TOGETHER = 16
 SMALL_ORDER = 300
-# Coordinate descent beats the Gram matrix of more columns than these.
+# Coordinate descent beats the Gram matrix of more columns of sparse data than these; than so many
+# times as many where the Gram matrix serves all iterations.
 LARGEST_GRAM = 300
-# Columns are gathered for it with those that would violate their condition if their slope were this
-# many times as large: gathering them anew costs as much as several passes over them.
+REUSED = 3
+# Either takes columns along that would violate their condition if their slope were this many times
+# as large: gathering columns anew, or another Gram matrix, costs as much as several passes.
 NEAR = 1.5
 # Beyond this share of the columns, all are gathered, once for the whole run.
 MOST = 0.3
@@ -71,9 +76,14 @@ def choose_part(
         return previous
     restricted, places = objective.restrict(columns)
     walk = None
-    if objective.columns.can_be_walked and len(columns) > LARGEST_GRAM:
+    if objective.columns.can_be_walked and len(columns) > largest_gram(objective):
         walk = objective.columns.walk(columns)
     return Part(restricted, columns, places, walk)
+
+
+def largest_gram(objective: Objective) -> int:
+    """Count the columns whose Gram matrix beats coordinate descent, if they can be walked."""
+    return LARGEST_GRAM * (REUSED if objective.constant_curvature else 1)
 
 
 def working_set(
@@ -84,8 +94,11 @@ def working_set(
     All columns with coefficients, and of those whose optimality condition is violated the worst.
     The previous set is kept while it holds all that is wanted.
     """
-    columns, n_columns = objective.columns, objective.model.n_features
+    n_columns = objective.model.n_features
     if n_columns <= SMALL or Capability.SMOOTH_PENALTY in objective.offers:
+        return None
+    columns = objective.columns
+    if objective.constant_curvature and n_columns <= SMALL_GRAM and not columns.are_many:
         return None
     support, violation = columns.support(w), columns.violation(w, gradient)
     wanted, n_support = (violation > 0.0) | support, int(support.sum())
@@ -99,14 +112,21 @@ def working_set(
         wanted[:] = False
         wanted[np.argpartition(violation, -room)[-room:]] = True
     size = int(wanted.sum())
+    few = size <= largest_gram(objective)
     if previous is not None:
+        # So few are left that their Gram matrix, which serves from here on, is the better way.
+        shrunk = few and len(previous) > largest_gram(objective) and objective.constant_curvature
         kept = int(wanted[previous].sum())
-        if kept == size and (columns.can_be_walked or len(previous) <= SLACK * max(size, budget)):
+        slack = columns.can_be_walked or len(previous) <= SLACK * max(size, budget)
+        if kept == size and slack and not shrunk:
             return previous
-        if size - kept + len(previous) <= room:
+        if size - kept + len(previous) <= room and not shrunk:
             wanted[previous] = True
-    if columns.can_be_walked and size > LARGEST_GRAM:
-        wanted |= columns.violation(w, NEAR * gradient) > 0.0
-        wanted[[] if previous is None else previous] = True
-        wanted |= wanted.sum() > MOST * n_columns
+    if columns.can_be_walked:
+        near = wanted | (columns.violation(w, NEAR * gradient) > 0.0)
+        if not few:
+            near[[] if previous is None else previous] = True
+            near |= near.sum() > MOST * n_columns
+        if not few or near.sum() <= largest_gram(objective):
+            wanted = near
     return np.flatnonzero(wanted)

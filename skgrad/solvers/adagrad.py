@@ -89,6 +89,6 @@ class AdaGrad(StochasticSolver):
         """Name the formula and its parameters."""
         return CompiledUpdate(UpdateFormula.ADAGRAD, (self.epsilon,))
 
-    def automatic_rate(self, objective: Objective, gradient: FloatArray, batch_size: int) -> float:
+    def automatic_rate(self, objective: Objective, w: FloatArray, batch_size: int) -> float:
         """Start with half of the longest way that a coordinate seems to have to go."""
-        return 0.5 * displacement_scale(objective, gradient)
+        return 0.5 * displacement_scale(objective, w)

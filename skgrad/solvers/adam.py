@@ -106,6 +106,6 @@ class Adam(StochasticSolver):
         """Name the formula and its parameters."""
         return CompiledUpdate(UpdateFormula.ADAM, (self.beta_1, self.beta_2, self.epsilon))
 
-    def automatic_rate(self, objective: Objective, gradient: FloatArray, batch_size: int) -> float:
+    def automatic_rate(self, objective: Objective, w: FloatArray, batch_size: int) -> float:
         """Start with a tenth of the longest way that a coordinate seems to have to go."""
-        return 0.1 * displacement_scale(objective, gradient)
+        return 0.1 * displacement_scale(objective, w)

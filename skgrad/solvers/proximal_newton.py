@@ -6,7 +6,7 @@ import math
 from copy import copy
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn.utils._param_validation import Interval
@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval
 from skgrad._typing import FloatArray
 from skgrad.capabilities import Capability
 from skgrad.objective import Objective
-from skgrad.solvers._base import Run, Solver, State, Status, least_gap
+from skgrad.solvers._base import Run, Solver, State, Status, least_gap, norm
 from skgrad.solvers._column_quadratic import ColumnQuadraticModel
 from skgrad.solvers._implicit_quadratic import ImplicitQuadraticModel
 from skgrad.solvers._quadratic import QuadraticModel
@@ -24,8 +24,16 @@ SUFFICIENT_DECREASE = 1e-4
 # Where the Hessian is nearly singular the model promises the moon: be quick to come down.
 SHRINKAGE = 0.3
 MAX_TRIALS = 40
-# The semismooth Newton steps inside converge in one jump: a tight accuracy costs nothing.
+# A full step goes on while the slope along it is this share of the slope at its start, up to so
+# many times its length at once. Far from the minimum log losses flatten out: 9 -> 6 iterations.
+STEEP, STRETCH = 0.1, 2.0
+MAX_EXTENSIONS = 4
+# The Newton steps inside converge in one jump: a tight accuracy costs nothing.
 INNER_ACCURACY = 1e-6
+# After an exact step the gap is of the order of the square of the decrease that it promised, but
+# the derivatives there know it to first order only. From this ratio to tol on the model's own dual
+# variables are worth a pass.
+HOPE = 10.0
 # Iterations that may be made to bring a bound that can be proved down to tol, once the model's
 # estimate is there.
 PATIENCE = 1
@@ -47,6 +55,16 @@ class ProximalNewtonState(State):
     hessian: FloatArray | None = None
     raw: FloatArray | None = None
     n_near: int = 0
+
+
+class Landing(NamedTuple):
+    """Where a search ended: the step, the parameters, and there the smooth part, F and gradient."""
+
+    step: float
+    w: FloatArray
+    value: float
+    total: float
+    gradient: FloatArray
 
 
 class ProximalNewton(Solver):
@@ -122,30 +140,51 @@ class ProximalNewton(Solver):
             target = model.minimise(INNER_ACCURACY * run.tol * abs(state.value))
         direction = np.zeros_like(w)
         direction[part.places] = target - model.w
-        decrease = (
-            float(state.gradient @ direction)
-            + objective.nonsmooth_value(w + direction)
-            - objective.nonsmooth_value(w)
-        )
-        found = self._search(objective, model, w, direction, decrease, state)
+        found = self._search(objective, model, w, direction, state)
         if found is None:
             gap = least_gap(state.gap, model.promise(target))
             return w, replace(state, gap=gap, status=Status.PRECISION)
-        step, moved, value, gradient = found
+        return found.w, self._judge(objective, part, model, w, target, found, state, run.tol)
+
+    def _judge(
+        self, objective: Objective, part: Part, model: Model, w: FloatArray, target: FloatArray,
+        found: Landing, state: ProximalNewtonState, tol: float,
+    ) -> ProximalNewtonState:  # fmt: skip
+        """Find out how far from the minimum a step ended."""
+        moved, gradient = found.w, found.gradient
         mapping = objective.prox(moved - gradient, 1.0) - moved
-        residual = float(np.linalg.norm(mapping))
-        outside = np.count_nonzero(mapping) > np.count_nonzero(mapping[part.places])
-        total = value + objective.nonsmooth_value(moved)
-        gap = objective.columns.dual_bound(moved, value, gradient)
-        estimate = model.gap_after(target, residual, state.value - total, settled=not outside)
-        near = estimate <= run.tol * abs(total)
-        if math.isnan(gap) or (near and state.n_near >= PATIENCE):
-            gap = least_gap(gap, estimate)
-        return moved, ProximalNewtonState(
-            total, residual, step, gap, gradient=gradient, raw=model.raw_after(step),
-            part=None if part.columns is None else part, n_near=state.n_near + near,
-            hessian=model.hessian if objective.constant_curvature else None,
+        residual, n_near = norm(mapping), state.n_near
+        gap = objective.columns.dual_bound(moved, found.value, gradient)
+        proof = objective.columns.dual_bound_is_proof(found.value, gradient)
+        bound = gap if proof else math.nan
+        if not gap <= tol * abs(found.total):
+            settled = part.columns is None or not np.delete(mapping, part.places).any()
+            fall = state.value - found.total
+            estimate = model.gap_after(target, residual, fall, settled=settled)
+            near = estimate <= tol * abs(found.total)
+            ahead = self._gap_of_model(objective, model, w, found, estimate, tol)
+            if ahead < (math.inf if math.isnan(gap) else gap):
+                gap = bound = ahead
+            if math.isnan(gap) or (near and n_near >= PATIENCE):
+                gap = least_gap(gap, estimate)
+            n_near += near
+        return ProximalNewtonState(
+            found.total, residual, found.step, gap, bound=bound, gradient=gradient,
+            raw=model.raw_after(found.step), part=None if part.columns is None else part,
+            n_near=n_near, hessian=model.hessian if objective.constant_curvature else None,
         )  # fmt: skip
+
+    @staticmethod
+    def _gap_of_model(
+        objective: Objective, model: Model, w: FloatArray, found: Landing, estimate: float,
+        tol: float,
+    ) -> float:  # fmt: skip
+        """Bound the gap after a full step by the model's dual variables, where that may do."""
+        informed = objective.continuous_curvature and not objective.constant_curvature
+        hopeful = estimate**2 <= HOPE * tol * found.total**2
+        if model.exact and informed and hopeful and found.step == 1.0:
+            return objective.gap_after_step(w, found.w)
+        return math.nan
 
     def _model(self, part: Part, w: FloatArray, state: ProximalNewtonState) -> Model:
         """Expand the smooth part on the working set."""
@@ -164,19 +203,52 @@ class ProximalNewton(Solver):
 
     def _search(
         self, objective: Objective, model: Model, w: FloatArray, direction: FloatArray,
-        decrease: float, state: ProximalNewtonState,
-    ) -> tuple[float, FloatArray, float, FloatArray] | None:  # fmt: skip
+        state: ProximalNewtonState,
+    ) -> Landing | None:  # fmt: skip
         """Shorten the step until the decrease is a fraction of what the model promises."""
+        assert state.gradient is not None
+        before, after = objective.nonsmooth_value(w), objective.nonsmooth_value(w + direction)
+        promised = float(state.gradient @ direction) + after - before
         noise = 10 * float(np.finfo(w.dtype).eps) * abs(state.value)
         step = float(self.learning_rate)
-        for _ in range(MAX_TRIALS if decrease < 0.0 else 0):
+        for _ in range(MAX_TRIALS if promised < 0.0 else 0):
             moved, raw = w + step * direction, model.raw_after(step)
             if raw is None:
                 value, gradient = objective.value_and_gradient(moved)
             else:
                 value, gradient = objective.columns.value_and_gradient(raw)
-            total = value + objective.nonsmooth_value(moved)
-            if total <= state.value + SUFFICIENT_DECREASE * step * decrease + noise:
-                return step, moved, value, gradient
+            total = value + (after if step == 1.0 else objective.nonsmooth_value(moved))
+            if total <= state.value + SUFFICIENT_DECREASE * step * promised + noise:
+                landing = Landing(step, moved, value, total, gradient)
+                if step == 1.0 and raw is None and not objective.constant_curvature:
+                    return _extended(objective, landing, direction, promised)
+                return landing
             step *= SHRINKAGE
         return None
+
+
+def _extended(
+    objective: Objective, landing: Landing, direction: FloatArray, promised: float
+) -> Landing:
+    """Go on beyond a full step, but for the coefficients that it made zero, while that pays.
+
+    Slopes of the penalty are those of a full step: exact for L1 terms where no sign changes, else
+    steeper than they are.
+    """
+    ahead = np.where(landing.w == 0.0, 0.0, direction).astype(direction.dtype, copy=False)
+    before, length = promised, 1.0
+    for _ in range(MAX_EXTENSIONS):
+        penalty = landing.total - landing.value
+        slope = float(landing.gradient @ ahead)
+        slope += objective.nonsmooth_value(landing.w + ahead) - penalty
+        if not slope < STEEP * promised:
+            break
+        secant = -slope / (slope - before) * length if slope > before else math.inf
+        before, length = slope, min(secant, STRETCH * landing.step)
+        moved = landing.w + length * ahead
+        value, gradient = objective.value_and_gradient(moved)
+        total = value + objective.nonsmooth_value(moved)
+        if not total < landing.total:
+            break
+        landing = Landing(landing.step + length, moved, value, total, gradient)
+    return landing

@@ -103,6 +103,6 @@ class RMSProp(StochasticSolver):
         """Name the formula and its parameters."""
         return CompiledUpdate(UpdateFormula.RMSPROP, (self.rho, self.momentum, self.epsilon))
 
-    def automatic_rate(self, objective: Objective, gradient: FloatArray, batch_size: int) -> float:
+    def automatic_rate(self, objective: Objective, w: FloatArray, batch_size: int) -> float:
         """Start with a tenth of the longest way that a coordinate seems to have to go."""
-        return 0.1 * (1.0 - self.momentum) * displacement_scale(objective, gradient)
+        return 0.1 * (1.0 - self.momentum) * displacement_scale(objective, w)

@@ -117,6 +117,6 @@ class SGD(StochasticSolver):
         """Name the formula and its parameters."""
         return CompiledUpdate(UpdateFormula.SGD, (self.momentum, float(self.nesterov)))
 
-    def automatic_rate(self, objective: Objective, gradient: FloatArray, batch_size: int) -> float:
+    def automatic_rate(self, objective: Objective, w: FloatArray, batch_size: int) -> float:
         """Divide by the curvature that batches see; momentum multiplies steps by 1 / (1 - beta)."""
         return (1.0 - self.momentum) / batch_smoothness(objective, batch_size)

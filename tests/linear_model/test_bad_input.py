@@ -64,11 +64,13 @@ def refused(estimator, X, y, match, error=ValueError, **options):
 
 @every_estimator
 @pytest.mark.parametrize("weighted", [False, True])
-def test_not_finite_in_large_data(estimator, weighted, rng):
+@pytest.mark.parametrize("layout", [np.asarray, sparse.csr_array])
+def test_not_finite_in_large_data(layout, estimator, weighted, rng):
     X = rng.normal(size=(2, 500_000)).T.copy()
     y = (X[:, 0] > 0).astype(float)
     X[3, 1] = np.nan
-    weight = np.ones(len(X))
+    X = layout(X)
+    weight = np.ones(X.shape[0])
     weight[3] = 0.0
     match = f"Input X contains NaN.\n{type(estimator).__name__} does not accept"
     refused(estimator, X, y, match, sample_weight=weight if weighted else None)
@@ -378,10 +380,11 @@ def test_arrays_and_other_containers_are_checked_alike(rng):
         broken[k, k] = bad
         refused(LinearRegression(), broken, y, "NaN|infinity")
         refused(LinearRegression(), X, np.where(np.arange(20) == k, bad, y), "NaN|infinity")
-    refused(LinearRegression(), X, y[:-1], "inconsistent")
+    for container in [np.asarray, sparse.csr_array, sparse.csr_matrix]:
+        refused(LinearRegression(), container(X), y[:-1], "inconsistent")
+        refused(LinearRegression(), container(X[:0]), y[:0], "0 sample")
+        refused(LinearRegression(), container(X[:, :0]), y, "0 feature")
     refused(LinearRegression(), X[:, 0], y, "2D")
-    refused(LinearRegression(), X[:0], y[:0], "0 sample")
-    refused(LinearRegression(), X[:, :0], y, "0 feature")
 
 
 def test_names_of_columns_are_forgotten_when_an_array_is_fitted(rng):

@@ -22,8 +22,10 @@ from tolerances import GAP_ESTIMATE, arithmetic
 from skgrad import LogisticRegression
 from skgrad._kernels.formulas import CompiledUpdate, UpdateFormula
 from skgrad.capabilities import Capability
+from skgrad.coordinates import uniform
 from skgrad.losses import Logistic, Multinomial
 from skgrad.models import Standardization
+from skgrad.objective import Objective
 from skgrad.penalties import L1, L2, NoPenalty
 from skgrad.row_epochs import Plan, walks_non_zeros
 from skgrad.schedules import Cosine
@@ -124,7 +126,8 @@ def test_compiled_epochs_make_the_same_updates(loss_name, kind, monkeypatch):
 def test_walks_over_non_zeros_make_the_same_updates(loss_name, kind, monkeypatch):
     loss, penalty = make_loss(loss_name), make_penalty(kind)
     rate = 0.001 if loss_name == "poisson" else 0.05
-    variants = product(["float64", "float32"], ["none", "outputs"], [True, False], [1, 2])
+    weights = ["none", "rows", "outputs"]
+    variants = product(["float64", "float32"], weights, [True, False], [1, 2])
     for number, variant in enumerate(variants):
         variant = Variant("csr", *variant)
         objective = build(loss, penalty, "csr", "uniform", variant)
@@ -289,6 +292,40 @@ def test_sparse_rows_stay_sparse_for_plain_updates(rng):
         )
     for solver in [SGD(momentum=0.5), SGD(clip=1.0), SGD(average=True), Adam()]:
         assert not solver.in_coordinates(objective).standardization.is_uniform
+
+
+@pytest.mark.parametrize("solver", [SGD(batch_size=4), SGD(momentum=0.5), Adam()], ids=repr)
+def test_coordinates_that_batches_ask_for_are_there_from_the_start(solver, rng):
+    objective = wide_objective(rng)
+    data = objective._rows.data
+    direct = Objective(
+        objective.model, objective.loss, objective.penalty, objective.X, data.y,
+        batching=solver.batching(objective.n_samples),
+    )  # fmt: skip
+    moved = solver.in_coordinates(objective).standardization
+    np.testing.assert_array_equal(direct.standardization.scale, moved.scale)
+    np.testing.assert_array_equal(direct.standardization.center, moved.center)
+    assert solver.in_coordinates(direct) is direct
+
+
+def test_a_common_scale_is_refused_where_squares_overflow(rng):
+    X = wide(rng)
+    assert uniform(X) is not None
+    X.data[17] = 1e160
+    assert uniform(X) is None
+    with pytest.raises(ValueError, match="squares overflow"):
+        LogisticRegression(solver=SGD(0.1, batch_size=1), max_iter=1).fit(X, rng.random(400) < 0.5)
+
+
+def test_batches_of_weighted_sparse_rows_find_their_rate(rng, monkeypatch):
+    monkeypatch.setattr("skgrad.coordinates.SPECTRUM_ROWS", 50)
+    data = make_data(Logistic(), Variant("csr", weights="rows"), n_samples=400)
+    data.X, data.model = wide(rng), type(data.model)(5000, 1, True)
+    objective = data.objective(Logistic(), L2(0.01))
+    moved = SGD(batch_size=8).in_coordinates(objective)
+    start = objective.start()
+    result = SGD(batch_size=8).run(moved, start, max_iter=3, tol=0.0)
+    assert result.value < objective.value(start)
 
 
 def test_unlike_columns_keep_a_scale_each(rng, monkeypatch):

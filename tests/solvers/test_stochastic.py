@@ -1,10 +1,12 @@
 """Mini-batch solvers: update formulas, clipping, averaging, batch sizes."""
 
+from itertools import product
+
 import numpy as np
 import pytest
-from problems import LINEAR_SOLVERS, Variant, make_objective, minimise
+from problems import LINEAR_SOLVERS, Variant, make_data, make_objective, minimise
 
-from skgrad.losses import Logistic, SquaredError
+from skgrad.losses import AbsoluteError, Logistic, SquaredError
 from skgrad.penalties import L1, L2
 from skgrad.schedules import SCHEDULES, Exponential, StepDecay
 from skgrad.solvers import SGD, SOLVERS, AdaGrad, Adam, GradientDescent, RMSProp
@@ -140,6 +142,32 @@ def test_the_seed_decides(name):
     )
     np.testing.assert_array_equal(first, same)
     assert (first != other).any()
+
+
+# The cost of what comes before and after
+
+
+@every_stochastic
+def test_one_epoch_takes_one_more_pass(name, monkeypatch):
+    monkeypatch.setattr("skgrad.coordinates.SPECTRUM_ROWS", 30)
+    for layout, rate in product(["dense", "csr"], ["auto", 0.01]):
+        data = make_data(Logistic(), Variant(layout), n_samples=3000)
+        objective = data.objective(Logistic(), L2(0.1))
+        solver = SOLVERS[name](rate, batch_size=100)
+        solver.run(objective, objective.start(), max_iter=1, tol=0.0)
+        needs_gradient = rate == "auto" and name != "sgd"
+        assert objective.passes == pytest.approx(2.0 + needs_gradient, abs=0.05)
+
+
+def test_a_start_that_fits_most_rows_is_no_divergence(monkeypatch):
+    monkeypatch.setattr("skgrad.coordinates.SPECTRUM_ROWS", 100)
+    data = make_data(AbsoluteError(), Variant(), n_samples=3000)
+    data.y[:] = 0.0
+    data.y[7::30] = 1.0
+    objective = data.objective(AbsoluteError(), L2(0.1))
+    assert objective.rough_value(objective.start()) == 0.0 < objective.value(objective.start())
+    result = SGD(0.01).run(objective, objective.start(), max_iter=2, tol=0.0)
+    assert 0.0 < result.value < 2.0 * objective.value(objective.start())
 
 
 # Clipping

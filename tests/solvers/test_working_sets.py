@@ -18,20 +18,21 @@ from sklearn.linear_model import ElasticNet as PeerElasticNet
 from tolerances import arithmetic, coefficients, suboptimality
 
 from skgrad import LinearRegression, LogisticRegression, columns, linalg
-from skgrad.coordinate_penalty import Terms
+from skgrad.coordinate_penalty import CoordinatePenalty, Terms
 from skgrad.losses import SquaredError
 from skgrad.models import LinearModel
 from skgrad.objective import Objective
 from skgrad.penalties import L1, ElasticNet, NonNegative
 from skgrad.solvers import ProximalNewton, _quadratic, _working_set, choose_solver
 from skgrad.solvers._column_quadratic import ColumnQuadraticModel
-from skgrad.solvers._gram_descent import _newton_step
+from skgrad.solvers._gram_descent import _newton_step, minimise_block
 from skgrad.solvers._implicit_quadratic import ImplicitQuadraticModel
 from skgrad.solvers._quadratic import QuadraticModel
 
 SMOOTH = [name for name, loss in LINEAR_LOSSES.items() if loss.smooth]
 PENALTIES = [L1(0.04), ElasticNet(0.08, 0.4), NonNegative(L1(0.02))]
 MODELS = {
+    "orthants": QuadraticModel,
     "semismooth": QuadraticModel,
     "gram": QuadraticModel,
     "conjugate gradients": ImplicitQuadraticModel,
@@ -45,6 +46,8 @@ def force(monkeypatch, engine):
     many = engine in ("gram", "columns")
     monkeypatch.setattr(columns, "COMPILED_SIZE", 0 if many else 10**9)
     monkeypatch.setattr(_quadratic, "SMALL", 1)
+    if engine == "semismooth":
+        monkeypatch.setattr(CoordinatePenalty, "terms", lambda self: None)
     # The smallest Gram matrix that is too large, and the smallest working set to be walked.
     explicit = 0 if engine == "conjugate gradients" else 10**9
     monkeypatch.setattr(_working_set, "LARGEST_EXPLICIT", explicit)
@@ -149,6 +152,49 @@ def test_weights_repeat_rows_when_columns_are_walked(positive, rng, monkeypatch)
     assert (weighted >= 0).all() == positive
 
 
+@pytest.mark.parametrize("loss_name", ["squared_error", "logistic"])
+def test_gram_matrix_once_few_columns_are_left(loss_name, rng, monkeypatch):
+    force(monkeypatch, "columns")
+    monkeypatch.setattr(_working_set, "LARGEST_GRAM", 40)
+    made = []
+    original = ProximalNewton._model
+    monkeypatch.setattr(
+        ProximalNewton, "_model", lambda *args: made.append(original(*args)) or made[-1]
+    )
+    X = sparse_rows(400, 300, rng)
+    raw = X[:, :3] @ np.array([3.0, -3.0, 3.0])[:, None] + rng.logistic(size=(400, 1))
+    y = raw if loss_name == "squared_error" else (raw > 0).astype(float)
+    penalty = L1(0.05 if loss_name == "squared_error" else 0.014)
+    objective = Objective(LinearModel(300, 1, True), make_loss(loss_name), penalty, X, y)
+    result = run(objective, 1e-9)
+    kinds = [type(model) for model in made]
+    assert kinds[0] is ColumnQuadraticModel
+    if loss_name == "squared_error":
+        assert kinds[-1] is QuadraticModel
+        assert len(result.state.part.columns) <= 40 * _working_set.REUSED
+    else:  # the Hessian is another one in each iteration
+        assert set(kinds) == {ColumnQuadraticModel}
+        assert np.count_nonzero(result.w) <= 40
+    limit = suboptimality(ProximalNewton(), "float64")
+    assert objective.certified_gap(result.w) <= limit * result.value
+
+
+@pytest.mark.parametrize("engine", ["gram", "columns"])
+def test_columns_that_are_nearly_of_use_are_taken_along(engine, rng, monkeypatch):
+    force(monkeypatch, engine)
+    X = sparse_rows(400, 300, rng)
+    y = X[:, :3].sum(axis=1)[:, None] + rng.normal(size=(400, 1))
+    model = LinearModel(300, 1, fit_intercept=True)
+    objective = Objective(model, SquaredError(), L1(0.06), X, y)
+    w = objective.start()
+    _, gradient = objective.value_and_gradient(w)
+    violating = objective.columns.violation(w, gradient) > 0.0
+    near = objective.columns.violation(w, _working_set.NEAR * gradient) > 0.0
+    assert violating.sum() < near.sum() < 0.3 * 300
+    found = _working_set.working_set(objective, w, gradient, None)
+    np.testing.assert_array_equal(found, np.flatnonzero(near))
+
+
 def test_only_some_columns_enter_the_hessian(rng):
     X = rng.normal(size=(300, 1000))
     y = X[:, :5] @ np.ones(5) + rng.normal(size=300)
@@ -226,7 +272,72 @@ def test_dual_bound_is_above_the_duality_gap_and_the_truth(loss_name, penalty, r
     assert checked
 
 
+@pytest.mark.parametrize("loss_name", ["squared_error", "logistic"])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_a_gap_within_tol_is_a_proof(loss_name, intercept, monkeypatch):
+    variant = Variant("csr", weights="rows", intercept=intercept)
+    objective = make_objective(make_loss(loss_name), L1(0.02), variant, n_features=12)
+    best = run(objective, 1e-14).value
+    result = run(objective, 1e-6)
+    if np.isnan(result.state.bound):  # the slope in the intercept is not zero yet
+        assert intercept
+        assert loss_name == "logistic"
+        return
+    assert result.value - best <= result.state.bound <= 1e-6 * result.value
+    if loss_name == "squared_error":
+        columns, gradient = objective.columns, result.state.gradient
+        assert columns.dual_bound_is_proof(result.value, gradient)
+        shifted = gradient + 1e-12 * (np.arange(len(result.w)) == len(result.w) - 1)
+        assert columns.dual_bound_is_proof(result.value, shifted) == (not intercept)
+
+
+def test_no_pass_for_a_proof_that_is_there(rng, monkeypatch):
+    X = sparse_rows(300, 100, rng)
+    y = X[:, :3].sum(axis=1) + rng.normal(size=300)
+    monkeypatch.delattr(Objective, "certified_gap")
+    reg = LinearRegression(alpha=0.05, l1_ratio=1.0, fit_intercept=False).fit(X, y)
+    assert reg.gap_is_certified_
+    assert reg.optimality_gap_ <= reg.tol
+
+
+@pytest.mark.parametrize("weights", ["none", "rows", "outputs"])
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gram_of_selected_sparse_columns(dtype, intercept, weights, monkeypatch):
+    for module in (columns, linalg):
+        monkeypatch.setattr(module, "is_small", lambda X: False)
+    monkeypatch.setattr(linalg, "COMPILED_SIZE", 0)
+    monkeypatch.setattr(linalg, "COMPILED_ENTRIES", 0)
+    n_outputs = 2 if weights == "outputs" else 1
+    variant = Variant("csr", dtype, weights, intercept, n_outputs)
+    sparse_one = make_objective(SquaredError(), L1(0.1), variant, n_features=9)
+    dense = make_objective(SquaredError(), L1(0.1), replace(variant, layout="dense"), n_features=9)
+    chosen = np.array([1, 4, 5, 8])
+    part, places = sparse_one.restrict(chosen)
+    found = part.hessian(np.zeros(part.n_params, dtype))
+    unit, zero = np.eye(dense.n_params, dtype=dtype), np.zeros(dense.n_params, dtype)
+    product = np.array([dense.hess_vec(zero, unit[place])[places] for place in places])
+    size = len(places) // n_outputs
+    assert found.shape == (n_outputs, size, size)
+    assert found.dtype == dtype
+    tolerance = {"rtol": arithmetic(dtype), "atol": arithmetic(dtype)}
+    for k, block in enumerate(found):
+        row = slice(k * size, (k + 1) * size)
+        np.testing.assert_allclose(block, product[row, row], **tolerance)
+
+
 # Inside
+
+
+def test_slopes_vanish_where_coordinate_descent_would_have_stopped(rng):
+    A = rng.normal(size=(60, 10))
+    H, gradient = A.T @ A / 60, rng.normal(size=10)
+    terms = Terms(np.full(10, 0.5), np.zeros(10), np.full(10, -np.inf))
+    z = minimise_block(H, gradient, np.zeros(10), terms, accuracy=1e-3)
+    free = z != 0.0
+    slope = gradient + H @ z + terms.l1 * np.sign(z)
+    assert 2 <= free.sum() < 10
+    np.testing.assert_allclose(slope[free], 0.0, atol=arithmetic("float64"))
 
 
 @pytest.mark.parametrize("penalty", [L1(1e-3), ElasticNet(1e-2, 0.1)], ids=repr)
@@ -241,7 +352,7 @@ def test_walk_minimises_the_quadratic_model(intercept, loss_name, penalty, rng):
     expected = QuadraticModel(objective, w, gradient, objective.hessian(w)).minimise(1e-26)
     assert expected.all()  # a walk leaves zeros alone after its first pass
     z, _, _ = view.walk(np.arange(8)).minimise(
-        view.curvature_weights(view.raw(w)), gradient, w, view.penalty.terms(w),
+        view.curvature_weights(view.raw(w)), gradient, w, view.penalty.terms(),
         forcing=0.0, accuracy=1e-28, max_epochs=5000,
     )  # fmt: skip
     np.testing.assert_allclose(z, expected, atol=coefficients("float64"))
@@ -256,7 +367,7 @@ def test_raw_predictions_are_kept_up_to_date(intercept, rng):
     view = objective.columns
     raw = view.raw(w)
     z, raw_change, _ = view.walk(np.arange(8)).minimise(
-        view.curvature_weights(raw), gradient, w, view.penalty.terms(w),
+        view.curvature_weights(raw), gradient, w, view.penalty.terms(),
         forcing=0.0, accuracy=0.0, max_epochs=3,
     )  # fmt: skip
     tolerance = {"rtol": arithmetic("float64"), "atol": arithmetic("float64")}

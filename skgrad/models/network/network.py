@@ -13,7 +13,7 @@ from skgrad.models.network.activations import Activation
 from skgrad.models.network.layout import Layout, Parameters
 from skgrad.models.network.normalization import Moments, Normalization
 from skgrad.models.network.products import affine, outer_product, product
-from skgrad.models.network.workspace import Workspace
+from skgrad.models.network.workspace import Shape, Workspace
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,14 @@ class Network:
 
     def workspace(self, n_rows: int, dtype: Any) -> Workspace:
         """Allocate the buffers of one batch."""
-        return Workspace(self, n_rows, dtype)
+        normalized, dropout = self.normalization is not None, self.dropout > 0.0
+        layers = [
+            Shape(units, activation.needs_input, dropout, self.adds_input(layer), normalized)
+            for layer, (units, activation) in enumerate(
+                zip(self.sizes[1:-1], self.activations, strict=True)
+            )
+        ]
+        return Workspace(layers, self.n_outputs, n_rows, dtype)
 
     # -- forward ------------------------------------------------------------------------------
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from skgrad._typing import FloatArray, Matrix
 from skgrad.models.network.normalization import Moments
 
-if TYPE_CHECKING:
-    from skgrad.models.network.network import Network
+
+class Shape(NamedTuple):
+    """What decides on a hidden layer's buffers: see the facts of the same names in `Network`."""
+
+    n_units: int
+    needs_input: bool
+    dropout: bool
+    adds_input: bool
+    normalized: bool
 
 
 class HiddenBuffers:
@@ -22,18 +29,17 @@ class HiddenBuffers:
     connection.
     """
 
-    def __init__(self, network: Network, layer: int, n_rows: int, dtype: Any) -> None:
-        shape = network.sizes[layer + 1], n_rows
+    def __init__(self, layer: Shape, n_rows: int, dtype: Any) -> None:
+        shape = layer.n_units, n_rows
         self.z = np.empty(shape, dtype)
-        needs_input = network.activations[layer].needs_input
-        self.active = np.empty(shape, dtype) if needs_input else self.z
-        changed = network.dropout > 0.0 or network.adds_input(layer)
+        self.active = np.empty(shape, dtype) if layer.needs_input else self.z
+        changed = layer.dropout or layer.adds_input
         self.out = np.empty(shape, dtype) if changed else self.active
         self.delta = np.empty(shape, dtype)
         self.scratch = np.empty(shape, dtype)
-        self.mask = np.empty(shape if network.dropout > 0.0 else 0, dtype)
-        self.skipped = np.empty(shape if network.adds_input(layer) else 0, dtype)
-        self.normalized = np.empty(0 if network.normalization is None else shape, dtype)
+        self.mask = np.empty(shape if layer.dropout else 0, dtype)
+        self.skipped = np.empty(shape if layer.adds_input else 0, dtype)
+        self.normalized = np.empty(shape if layer.normalized else 0, dtype)
         self.deviation = np.empty(0, dtype)
         self.moments: Moments | None = None
         # Whether the last forward pass left units out, and took its moments from elsewhere.
@@ -51,20 +57,20 @@ class Workspace:
 
     Parameters
     ----------
-    network : Network
-        Whose passes are to be made.
+    layers : list of Shape
+        The hidden layers.
+    n_outputs : int
+        Units of the last layer.
     n_rows : int
         Rows of a batch.
     dtype : numpy dtype
         float32 or float64.
     """
 
-    def __init__(self, network: Network, n_rows: int, dtype: Any) -> None:
-        self.hidden = [
-            HiddenBuffers(network, layer, n_rows, dtype) for layer in range(network.n_hidden)
-        ]
-        self.raw = np.empty((network.n_outputs, n_rows), dtype)
-        self.slopes = np.empty((network.n_outputs, n_rows), dtype)
+    def __init__(self, layers: list[Shape], n_outputs: int, n_rows: int, dtype: Any) -> None:
+        self.hidden = [HiddenBuffers(layer, n_rows, dtype) for layer in layers]
+        self.raw = np.empty((n_outputs, n_rows), dtype)
+        self.slopes = np.empty((n_outputs, n_rows), dtype)
         # The batch, and the first layer's weights, of the last forward pass.
         self.X: Matrix = np.empty((0, 0), dtype)
         self.weights: FloatArray = np.empty((0, 0), dtype)
