@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from copy import copy
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from numpy.linalg import norm
 from scipy.linalg.blas import daxpy, saxpy
 
 from skgrad._threads import map_in_order
@@ -18,6 +19,8 @@ from skgrad.capabilities import Capability, Smoothness
 from skgrad.linalg import BLOCK_BYTES, take_rows
 from skgrad.losses import Loss
 from skgrad.models.network import ColumnScaler, Moments, Network, Parameters, Role, Workspace
+from skgrad.network_batch import NetworkBatch, column_scale
+from skgrad.network_linearisation import NetworkLinearisation, RowBlock
 from skgrad.penalties import Penalty
 
 # Rows are gathered in chunks of about this size: one indexing operation serves many batches.
@@ -39,15 +42,6 @@ SMALLEST_CURVATURE = 0.5
 # A weight moves by about this in training: layers of some hundred inputs start with weights of
 # about 0.1.
 DISPLACEMENT = 0.01
-
-
-class NetworkBatch(NamedTuple):
-    """Some rows; ``weight`` as in `skgrad.rows.Batch`, ``rng`` for what training adds at random."""
-
-    X: Matrix
-    y: Array
-    weight: FloatArray | None
-    rng: np.random.Generator | None
 
 
 class NetworkObjective:
@@ -173,11 +167,11 @@ class NetworkObjective:
         assert self.point is not None
         w, largest, sample = self.point, 0.0, self.subsample(START_ROWS)
         _, gradient = sample.value_and_gradient(w)
-        direction = gradient / max(norm(gradient), float(np.finfo(self.dtype).tiny))
-        step = math.sqrt(float(np.finfo(self.dtype).eps)) * max(1.0, norm(w))
+        direction = gradient / max(float(norm(gradient)), float(np.finfo(self.dtype).tiny))
+        step = math.sqrt(float(np.finfo(self.dtype).eps)) * max(1.0, float(norm(w)))
         for _ in range(POWER_ITERATIONS):
             product = (sample.value_and_gradient(w + step * direction)[1] - gradient) / step
-            largest = norm(product)
+            largest = float(norm(product))
             if largest == 0.0:
                 break
             direction = product / largest
@@ -218,7 +212,7 @@ class NetworkObjective:
         parameters, moments = self.network.layout.parameters(w), self.moments(w)
 
         def part(rows: slice) -> float:
-            batch = self._rows(rows)
+            batch = self.rows(rows)
             ws = self.network.workspace(batch.X.shape[0], self.dtype)
             raw = self.network.forward(parameters, batch.X, ws, moments=moments)
             return self._sum(self.loss.value(batch.y, raw.T), batch.weight)
@@ -231,7 +225,7 @@ class NetworkObjective:
         parameters = self.network.layout.parameters(w)
 
         def part(rows: slice) -> tuple[float, FloatArray]:
-            batch, gradient = self._rows(rows), np.empty_like(self._gradient)
+            batch, gradient = self.rows(rows), np.empty_like(self._gradient)
             ws = self.network.workspace(batch.X.shape[0], self.dtype)
             into = self.network.layout.parameters(gradient)
             return self._pass(parameters, batch, ws, 1.0, into), gradient
@@ -241,6 +235,17 @@ class NetworkObjective:
             value += part_value
             gradient += part_gradient
         return value + self.add_penalty(w, gradient), gradient
+
+    def linearise(self, w: FloatArray) -> NetworkLinearisation:
+        """Prepare products with the Hessian and the Gauss-Newton matrix at w, and count them."""
+        return NetworkLinearisation(self, w, self._blocks())
+
+    def linearised_batch(self, batch: NetworkBatch) -> RowBlock:
+        """Take up the last `loss_and_gradient`, of this batch; valid until parameters move."""
+        assert self._viewed is not None
+        factor, ws = 1.0 / self.share_of(batch), self._workspaces[batch.X.shape[0]]
+        weight = factor * (self.share if batch.weight is None else batch.weight.T)
+        return RowBlock.of(self.network, self.loss, self._viewed[1], ws, batch.y, weight)
 
     def loss_and_gradient(self, w: FloatArray, batch: NetworkBatch) -> tuple[float, FloatArray]:
         """Estimate value and gradient of F without its penalty by a batch.
@@ -322,7 +327,7 @@ class NetworkObjective:
         self._n_batches = -(-n // batch_size)
         for start, stop in self._chunks(batch_size):
             rows = slice(start, stop) if order is None else order[start:stop]
-            X, y, weight, _ = self._rows(rows)
+            X, y, weight, _ = self.rows(rows)
             for first in range(0, stop - start, batch_size):
                 part = slice(first, min(first + batch_size, stop - start))
                 batch_weight = None if weight is None else weight[part]
@@ -344,7 +349,7 @@ class NetworkObjective:
 
     def sample(self, n_samples: int) -> Matrix:
         """Copy evenly spaced rows of X, as the network sees them."""
-        return self._rows(np.arange(0, self.n_samples, max(1, self.n_samples // n_samples))).X
+        return self.rows(np.arange(0, self.n_samples, max(1, self.n_samples // n_samples))).X
 
     def moments(self, w: FloatArray) -> list[Moments] | None:
         """Compute the moments that predictions need, layer by layer; None if they need none."""
@@ -356,12 +361,12 @@ class NetworkObjective:
         self.network.forward(self.network.layout.parameters(w), X, ws)
         return [hidden.moments for hidden in ws.hidden if hidden.moments is not None]
 
-    def _rows(self, rows: slice | IntArray) -> NetworkBatch:
+    def rows(self, rows: slice | IntArray) -> NetworkBatch:
+        """Take some rows, as the network sees them."""
         X = take_rows(self.X, rows)
         X = (X if self.scaler is None else self.scaler(X)).astype(self.dtype, copy=False)
-        return NetworkBatch(
-            X, self.y[rows], None if self.weight is None else self.weight[rows], None
-        )
+        weight = None if self.weight is None else self.weight[rows]
+        return NetworkBatch(X, self.y[rows], weight, None)
 
     def _augmented(
         self, X: Matrix, y: Array, weight: FloatArray | None, rng: np.random.Generator
@@ -391,17 +396,3 @@ class NetworkObjective:
             slice(start, min(start + size, self.n_samples))
             for start in range(0, self.n_samples, size)
         ]
-
-
-def norm(vector: FloatArray) -> float:
-    """Compute the Euclidean norm."""
-    return math.sqrt(float(vector @ vector))
-
-
-def column_scale(X: Matrix) -> FloatArray:
-    """Compute the standard deviation of each column."""
-    if isinstance(X, np.ndarray):
-        return X.std(axis=0, dtype=np.float64)
-    mean = np.asarray(X.mean(axis=0)).ravel()
-    square = np.asarray(X.multiply(X).mean(axis=0)).ravel()
-    return np.sqrt(np.maximum(square - mean * mean, 0.0))

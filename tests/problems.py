@@ -8,11 +8,12 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 from skgrad import penalties
+from skgrad.capabilities import Capability
 from skgrad.losses import LOSSES
 from skgrad.models import LinearModel
 from skgrad.objective import Objective
 from skgrad.penalties import L1, L2, ElasticNet, NonNegative, NoPenalty, Penalty
-from skgrad.solvers import choose_solver
+from skgrad.solvers import SOLVERS, choose_solver
 
 N_CLASSES = 3
 
@@ -39,6 +40,10 @@ PENALTY_PARAMETERS = {
 PENALTIES = [
     value for name in penalties.__all__ if (value := getattr(penalties, name)) is not Penalty
 ]  # an exported penalty without an entry above is an error
+
+
+# Solvers of linear models: the others need a network.
+LINEAR_SOLVERS = [name for name in SOLVERS if Capability.LAYERS not in SOLVERS[name].needs]
 
 
 def make_loss(name):

@@ -113,6 +113,10 @@ class Loss(Parameterized, ABC):
         """Curvature of each sample times its row of `direction`, an array of raw's shape."""
         return state * direction
 
+    def curvature_root(self, state: FloatArray, direction: FloatArray) -> FloatArray:
+        """Multiply by some square root R of each sample's curvature, which is RR'."""
+        return np.sqrt(state) * direction
+
     def total_curvature(self, state: FloatArray, weight: FloatArray) -> FloatArray:
         """Weighted sum of the samples' curvatures, shape (n_outputs, n_outputs), in float64.
 

@@ -92,6 +92,13 @@ class Softmax(Loss):
         product -= probability * product.sum(axis=0)
         return product.T
 
+    def curvature_root(self, state: FloatArray, direction: FloatArray) -> FloatArray:
+        r"""Multiply by :math:`diag(\sqrt p) - p \sqrt p^T`."""
+        probability, root = state.T, np.sqrt(state.T)
+        root *= direction.T
+        root -= probability * root.sum(axis=0)
+        return root.T
+
     def total_curvature(self, state: FloatArray, weight: FloatArray) -> FloatArray:
         weighted = state * weight
         total = -(weighted.T @ state).astype(np.float64)

@@ -22,6 +22,7 @@ from skgrad.solvers.dual_coordinate_ascent import DualCoordinateAscent
 from skgrad.solvers.gradient_descent import GradientDescent
 from skgrad.solvers.interior_point import InteriorPoint
 from skgrad.solvers.lbfgs import LBFGS
+from skgrad.solvers.natural_gradient import NaturalGradient
 from skgrad.solvers.newton import Newton
 from skgrad.solvers.newton_cg import NewtonCG
 from skgrad.solvers.proximal_gradient import ProximalGradient
@@ -44,6 +45,7 @@ __all__ = [
     "IncompatibleSolverError",
     "InteriorPoint",
     "Iteration",
+    "NaturalGradient",
     "Newton",
     "NewtonCG",
     "ProximalGradient",
@@ -73,6 +75,7 @@ SOLVERS: dict[str, type[Solver]] = {
         AdaGrad,
         RMSProp,
         Adam,
+        NaturalGradient,
         LBFGS,
         Newton,
         SubsampledNewton,

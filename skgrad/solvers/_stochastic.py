@@ -35,6 +35,7 @@ from skgrad.solvers._newton_gap import newton_gap
 from skgrad.solvers._training import (
     CompiledUpdates,
     NumpyUpdates,
+    Updates,
     compiled_training_pays,
     train,
 )
@@ -228,12 +229,7 @@ class StochasticSolver(Solver):
     ) -> Walk:
         """Pass over the data of a network once."""
         assert run.rng is not None
-        formula = self.compiled_update()
-        updates: NumpyUpdates | CompiledUpdates
-        if formula is not None and compiled_training_pays(objective, plan, run.horizon):
-            updates = CompiledUpdates(formula, objective, walk)
-        else:
-            updates = NumpyUpdates(self.update, objective, walk)
+        updates = self.network_updates(objective, walk, plan, run)
         batches = objective.batches(plan.batch_size, run.rng, shuffle=self.shuffle)
         weight_decay, limit = float(self.weight_decay), adaptive_limit(self.clip)
         # A start at the exact minimum, where the loss is zero, is no yardstick.
@@ -242,6 +238,15 @@ class StochasticSolver(Solver):
             objective, walk, plan, updates, batches,
             weight_decay=weight_decay, unit_limit=limit, largest_loss=largest,
         )  # fmt: skip
+
+    def network_updates(
+        self, objective: NetworkObjective, walk: Walk, plan: Plan, run: Run
+    ) -> Updates:
+        """Build what moves a network's parameters in an epoch; by default `update`, or a kernel."""
+        formula = self.compiled_update()
+        if formula is not None and compiled_training_pays(objective, plan, run.horizon):
+            return CompiledUpdates(formula, objective, walk)
+        return NumpyUpdates(self.update, objective, walk)
 
     @final
     def resume(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from skgrad._kernels.formulas import CompiledUpdate
 from skgrad._typing import FloatArray
-from skgrad.network_objective import NetworkBatch, NetworkObjective
+from skgrad.network_batch import NetworkBatch
+from skgrad.network_objective import NetworkObjective
 from skgrad.row_epochs import Plan, Walk
 from skgrad.solvers._base import DivergenceError
 from skgrad.solvers._clipping import clip_units, clipped
@@ -35,6 +36,20 @@ def compiled_training_pays(objective: NetworkObjective, plan: Plan, horizon: int
     return large or n_updates * objective.n_params >= COMPILED_WORK
 
 
+class Updates(Protocol):
+    """What moves the parameters w, in place, after every batch."""
+
+    w: FloatArray
+
+    def __call__(
+        self, batch: NetworkBatch, gradient: FloatArray, t: int, rate: float
+    ) -> float | FloatArray:
+        """Move, given a batch and its gradient at w; return the step size of each coordinate."""
+
+    def result(self) -> Moments:
+        """Return what the next epoch has to know."""
+
+
 class NumpyUpdates:
     """Updates by a solver's own `update`."""
 
@@ -42,7 +57,9 @@ class NumpyUpdates:
         self.update, self.factors = update, objective.rate_factors
         self.w, self.moments = walk.iterate.copy(), walk.moments
 
-    def __call__(self, gradient: FloatArray, t: int, rate: float) -> float | FloatArray:
+    def __call__(
+        self, batch: NetworkBatch, gradient: FloatArray, t: int, rate: float
+    ) -> float | FloatArray:
         """Move w in place; return the step size, per coordinate for adaptive methods."""
         displacement, step_size, self.moments = self.update(gradient, self.moments, t, rate)
         if self.factors is not None:
@@ -74,7 +91,9 @@ class CompiledUpdates:
                 (where, factor, np.array(moments, self.w.dtype).reshape(-1, 1, length))
             )
 
-    def __call__(self, gradient: FloatArray, t: int, rate: float) -> float | FloatArray:
+    def __call__(
+        self, batch: NetworkBatch, gradient: FloatArray, t: int, rate: float
+    ) -> float | FloatArray:
         """Move w in place; return the step sizes."""
         for where, factor, moments in self.parts:
             self.advance(
@@ -107,7 +126,7 @@ def train(
     objective: NetworkObjective,
     walk: Walk,
     plan: Plan,
-    updates: NumpyUpdates | CompiledUpdates,
+    updates: Updates,
     batches: Iterator[NetworkBatch],
     *,
     weight_decay: float = 0.0,
@@ -136,7 +155,7 @@ def train(
         t, rate = t + 1, float(plan.rates[k // plan.every])
         if decay is not None:
             w *= 1.0 - rate * decay
-        step_size = updates(gradient, t, rate)
+        step_size = updates(batch, gradient, t, rate)
         if not objective.penalty.smooth:
             w[...] = objective.prox(w, step_size)
         if plan.averaging:

@@ -15,6 +15,7 @@ from skgrad._typing import FloatArray
 from skgrad.capabilities import Capability
 from skgrad.linearisation import Inverse
 from skgrad.objective import Objective
+from skgrad.solvers import _hessian_free
 from skgrad.solvers._base import Run, Solver, State, Status, least_gap, norm
 from skgrad.solvers._conjugate_gradient import conjugate_gradients, energy
 from skgrad.solvers._line_search import Evaluate, Trial, along, backtracking, strong_wolfe
@@ -61,12 +62,20 @@ class NewtonCG(Solver):
 
     The method of choice for the multinomial loss with many parameters.
 
+    Networks are trained by Hessian-free optimisation (Martens 2010): the Hessian is replaced by the
+    Gauss-Newton matrix plus a multiple of the identity that adapts to how well the model predicts,
+    conjugate gradients start from the last direction, and their preconditioner is made of Kronecker
+    factors of the layers.
+
     Parameters
     ----------
     max_inner : int, default=500
         Most products with the Hessian for one direction.
     learning_rate : float, default=1.0
         First trial step of the line search; less than 1 is damping.
+    damping : float, default=0.01
+        For networks: Levenberg-Marquardt damping to start with, relative to the curvature along the
+        first gradient.
 
     Examples
     --------
@@ -83,32 +92,48 @@ class NewtonCG(Solver):
 
     S. Eisenstat and H. Walker (1996). Choosing the forcing terms in an inexact Newton method. SIAM
     Journal on Scientific Computing 17(1), 16-32.
+
+    J. Martens (2010). Deep learning via Hessian-free optimization. ICML 2010.
     """
 
     name = "newton_cg"
     first_order: ClassVar[bool] = True
     needs: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.LINEAR, Capability.SMOOTH_LOSS, Capability.SMOOTH_PENALTY}
+        {Capability.SMOOTH_LOSS, Capability.SMOOTH_PENALTY}
     )
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "max_inner": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "damping": [Interval(Real, 0, None, closed="neither")],
     }
 
-    def __init__(self, max_inner: int = 500, *, learning_rate: float = 1.0) -> None:
+    def __init__(
+        self, max_inner: int = 500, *, learning_rate: float = 1.0, damping: float = 0.01
+    ) -> None:
         self.max_inner = max_inner
         self.learning_rate = learning_rate
+        self.damping = damping
 
-    def init(self, objective: Objective, w: FloatArray, run: Run) -> NewtonCGState:
+    def init(self, objective: Any, w: FloatArray, run: Run) -> State:
         """Evaluate the start."""
+        if not objective.convex:
+            return _hessian_free.start(objective, w, float(self.damping))
         value, gradient = objective.value_and_gradient(w)
         gap = objective.gradient_gap(w, gradient)
         return NewtonCGState(value, norm(gradient), gap=gap, gradient=gradient)
 
-    def step(
+    def step(self, objective: Any, w: FloatArray, state: Any, run: Run) -> tuple[FloatArray, State]:
+        """Solve for the Newton direction as far as it pays, and search along it."""
+        if not objective.convex:
+            return _hessian_free.advance(
+                objective, w, state, max_inner=int(self.max_inner),
+                first_step=float(self.learning_rate),
+            )  # fmt: skip
+        return self._newton_step(objective, w, state, run)
+
+    def _newton_step(
         self, objective: Objective, w: FloatArray, state: NewtonCGState, run: Run
     ) -> tuple[FloatArray, NewtonCGState]:
-        """Solve for the Newton direction as far as it pays, and search along it."""
         assert state.gradient is not None
         hessian, inverse, flattest = objective.linearise(w), state.inverse, state.flattest
         if state.n_inner > PATIENCE:

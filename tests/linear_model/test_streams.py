@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from problems import LINEAR_SOLVERS
 from sklearn.base import clone, is_classifier
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
@@ -15,7 +16,7 @@ from skgrad.solvers import SGD, SOLVERS, Adam
 ESTIMATORS = [LogisticRegression(), LinearSVC(), LinearSVR(), LinearRegression(alpha=0.1)]
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 every_stochastic = pytest.mark.parametrize(
-    "name", [name for name in SOLVERS if SOLVERS[name].stochastic]
+    "name", [name for name in LINEAR_SOLVERS if SOLVERS[name].stochastic]
 )
 quiet = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

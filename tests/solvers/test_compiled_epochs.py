@@ -7,7 +7,15 @@ from itertools import product
 
 import numpy as np
 import pytest
-from problems import LINEAR_LOSSES, PENALTIES, Variant, make_data, make_loss, make_penalty
+from problems import (
+    LINEAR_LOSSES,
+    LINEAR_SOLVERS,
+    PENALTIES,
+    Variant,
+    make_data,
+    make_loss,
+    make_penalty,
+)
 from scipy import sparse
 from tolerances import GAP_ESTIMATE, arithmetic
 
@@ -174,7 +182,7 @@ def test_an_epoch_leaves_state_and_data_alone(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("name", [name for name in SOLVERS if SOLVERS[name].stochastic])
+@pytest.mark.parametrize("name", [name for name in LINEAR_SOLVERS if SOLVERS[name].stochastic])
 @pytest.mark.parametrize("layout", ["dense", "csr"])
 def test_partial_fit_k_times_is_fit_with_k_iterations(name, layout, rng, monkeypatch):
     force(monkeypatch, compiled=True)
@@ -215,8 +223,8 @@ def test_a_class_of_its_own_formula_is_not_taken_for_its_base():
 
 def test_every_loss_and_every_solver_has_a_compiled_formula():
     assert all(make_loss(name).formula is not None for name in LINEAR_LOSSES)
-    for name, solver in SOLVERS.items():
-        if solver.stochastic:
+    for name in LINEAR_SOLVERS:
+        if SOLVERS[name].stochastic:
             assert SOLVERS[name]().compiled_update() is not None
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from problems import (
     LINEAR_LOSSES,
+    LINEAR_SOLVERS,
     PENALTIES,
     Variant,
     make_loss,
@@ -80,7 +81,7 @@ def test_minimum_on_all_kinds_of_data(solver_name, loss_name, kind, variant):
 
 @pytest.mark.parametrize("kind", PENALTIES, ids=ids)
 @pytest.mark.parametrize("loss_name", LINEAR_LOSSES)
-@pytest.mark.parametrize("name", [name for name in SOLVERS if SOLVERS[name].stochastic])
+@pytest.mark.parametrize("name", [name for name in LINEAR_SOLVERS if SOLVERS[name].stochastic])
 def test_minimum_with_a_decaying_schedule(name, loss_name, kind):
     solver = SOLVERS[name](learning_rate=Cosine(), batch_size=16)
     assert_minimum(solver, loss_name, kind, Variant(), 300)

@@ -4,14 +4,14 @@ from itertools import product
 
 import numpy as np
 import pytest
-from problems import Variant, make_data, make_objective, minimise
+from problems import LINEAR_SOLVERS, Variant, make_data, make_objective, minimise
 
 from skgrad.losses import AbsoluteError, Logistic, SquaredError
 from skgrad.penalties import L1, L2
 from skgrad.schedules import SCHEDULES, Exponential, StepDecay
 from skgrad.solvers import SGD, SOLVERS, AdaGrad, Adam, GradientDescent, RMSProp
 
-STOCHASTIC = [name for name in SOLVERS if SOLVERS[name].stochastic]
+STOCHASTIC = [name for name in LINEAR_SOLVERS if SOLVERS[name].stochastic]
 every_stochastic = pytest.mark.parametrize("name", STOCHASTIC)
 
 G1, G2, RATE = np.array([1.0, -2.0, 0.5]), np.array([-3.0, 1.0, 0.25]), 0.1

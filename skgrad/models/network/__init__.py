@@ -1,7 +1,18 @@
 """Multilayer perceptrons: layers, activations, initialisers, forward and backward passes."""
 
 from skgrad.models.network.activations import ACTIVATIONS, Activation, get_activation
+from skgrad.models.network.derivatives import (
+    Adjoint,
+    FirstDerivatives,
+    SecondDerivatives,
+    Tangent,
+)
 from skgrad.models.network.initializers import INITIALIZERS, Initializer, get_initializer
+from skgrad.models.network.kronecker import (
+    KroneckerFactors,
+    KroneckerInverse,
+    kronecker_factors,
+)
 from skgrad.models.network.layout import Group, Layer, Layout, Parameters, Role
 from skgrad.models.network.network import Network
 from skgrad.models.network.normalization import (
@@ -28,11 +39,15 @@ __all__ = [
     "INPUT_SCALINGS",
     "NORMALIZATIONS",
     "Activation",
+    "Adjoint",
     "BatchNormalization",
     "ColumnScaler",
+    "FirstDerivatives",
     "Group",
     "Initializer",
     "InputScaling",
+    "KroneckerFactors",
+    "KroneckerInverse",
     "Layer",
     "LayerNormalization",
     "Layout",
@@ -42,10 +57,13 @@ __all__ = [
     "Parameters",
     "Robust",
     "Role",
+    "SecondDerivatives",
     "Standard",
+    "Tangent",
     "Workspace",
     "get_activation",
     "get_initializer",
     "get_input_scaling",
     "get_normalization",
+    "kronecker_factors",
 ]

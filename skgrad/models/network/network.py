@@ -149,7 +149,7 @@ class Network:
                 hidden.out *= hidden.mask
             inputs = hidden.out
         last = parameters.layers[-1]
-        affine(X, inputs, last.weights, last.biases, ws.raw)
+        affine(X, inputs, last.weights if self.n_hidden else ws.weights, last.biases, ws.raw)
         return ws.raw
 
     def _normalize(
@@ -219,30 +219,51 @@ class Network:
         into: Parameters | None,
     ) -> FloatArray:  # fmt: skip
         """Lead a gradient from the pre-activations of a layer to those of the one before."""
-        hidden, previous = ws.hidden[layer - 1], layer - 1
+        self.pull_through_weights(layer, parameters, ws, delta)
+        self.pull_through_activation(layer - 1, ws)
+        if self.normalization is not None:
+            self.pull_through_normalization(layer - 1, parameters, ws, into)
+        return ws.hidden[layer - 1].delta
+
+    def pull_through_weights(
+        self, layer: int, parameters: Parameters, ws: Workspace, delta: FloatArray
+    ) -> None:
+        """Lead a gradient from the pre-activations of a layer to the output of the one before.
+
+        This and the next two work on the ``delta`` of that hidden layer's buffers.
+        """
+        hidden = ws.hidden[layer - 1]
         product(parameters.layers[layer].weights.T, delta, hidden.delta)
         if layer < self.n_hidden and self.adds_input(layer):
             hidden.delta += ws.hidden[layer].skipped
         if hidden.dropped:
             hidden.delta *= hidden.mask
-        if self.adds_input(previous):
+        if self.adds_input(layer - 1):
             np.copyto(hidden.skipped, hidden.delta)
-        self.activations[previous].pull_back(hidden.z, hidden.active, hidden.delta, hidden.scratch)
-        if self.normalization is not None:
-            gain = parameters.layers[previous].gain
-            if into is not None:
-                target = into.layers[previous]
-                np.multiply(hidden.delta, hidden.normalized, out=hidden.scratch)
-                np.add.reduce(hidden.scratch, axis=1, keepdims=True, out=target.gain)
-                np.add.reduce(hidden.delta, axis=1, keepdims=True, out=target.shift)
-            hidden.delta *= gain
-            if hidden.is_fixed:
-                hidden.delta /= hidden.deviation
-            else:
-                self.normalization.pull_back(
-                    hidden.normalized, hidden.deviation, hidden.delta, hidden.scratch
-                )
-        return hidden.delta
+
+    def pull_through_activation(self, layer: int, ws: Workspace) -> None:
+        """Lead a gradient from the output of a hidden layer to what it is the activation of."""
+        hidden = ws.hidden[layer]
+        self.activations[layer].pull_back(hidden.z, hidden.active, hidden.delta, hidden.scratch)
+
+    def pull_through_normalization(
+        self, layer: int, parameters: Parameters, ws: Workspace, into: Parameters | None
+    ) -> None:
+        """Lead a gradient to the pre-activations; write those of gain and shift, if wanted."""
+        assert self.normalization is not None
+        hidden = ws.hidden[layer]
+        if into is not None:
+            target = into.layers[layer]
+            np.multiply(hidden.delta, hidden.normalized, out=hidden.scratch)
+            np.add.reduce(hidden.scratch, axis=1, keepdims=True, out=target.gain)
+            np.add.reduce(hidden.delta, axis=1, keepdims=True, out=target.shift)
+        hidden.delta *= parameters.layers[layer].gain
+        if hidden.is_fixed:
+            hidden.delta /= hidden.deviation
+        else:
+            self.normalization.pull_back(
+                hidden.normalized, hidden.deviation, hidden.delta, hidden.scratch
+            )
 
     def backward_input(
         self, parameters: Parameters, ws: Workspace, gradient_raw: FloatArray
