@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight
 
+from skgrad._parameters import Parameterized
 from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.solvers import Iteration
 from skgrad.solvers._base import AnyObjective
 
 # Rows that are looked at first for labels.
 LABEL_ROWS = 2000
+
+
+class NamedObjects(Parameterized):
+    """Estimator some of whose parameters may be a name instead of an object."""
+
+    # Maps such a parameter to the function that turns a name into its object.
+    _named_objects: ClassVar[dict[str, Callable[[Any], Any]]] = {}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, also of a solver or loss that is given by name.
+
+        ``set_params(solver="adam", solver__learning_rate=0.1)`` works as
+        ``set_params(solver=Adam(learning_rate=0.1))`` does.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters of the estimator, or of a nested object as ``object__parameter``.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        for key, resolve in self._named_objects.items():
+            value = params.get(key, getattr(self, key, None))
+            if isinstance(value, str) and any(name.startswith(f"{key}__") for name in params):
+                if value == "auto":
+                    raise ValueError(
+                        f"{key}='auto' has no parameters of its own. Name the {key} whose "
+                        f"parameters you want to set, as in set_params({key}='adam', ...)."
+                    )
+                params = {**params, key: resolve(value)}
+        return super().set_params(**params)
 
 
 def weighted_rows(

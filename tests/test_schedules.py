@@ -5,19 +5,24 @@ import inspect
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
-from skgrad import schedules
+from skgrad import MLPRegressor, schedules
 from skgrad.schedules import (
     SCHEDULES,
     Constant,
     Cosine,
+    CosLog,
     Exponential,
     InverseScaling,
     OneCycle,
+    ReduceOnPlateau,
     Schedule,
     StepDecay,
+    WarmRestarts,
     get_schedule,
 )
+from skgrad.solvers import SGD
 
 N_EPOCHS = 20
 every_schedule = pytest.mark.parametrize(
@@ -45,6 +50,12 @@ def test_registry_holds_every_schedule():
             [0, 2.5, 5, 12.5, 20, 30],
             [0.1, 0.55, 1, 0.505, 0.01, 0.01],
         ),
+        (WarmRestarts(period=4, growth=2, final=0.2), [0, 2, 4, 8, 12], [1, 0.6, 1, 0.6, 1]),
+        (WarmRestarts(period=4, growth=1), [0, 2, 4, 6, 8], [1, 0.5, 1, 0.5, 1]),
+        # Waves end at (2^j - 1) / (2^k - 1) of training, and peak between, on a logarithmic scale.
+        (CosLog(n_cycles=2), [0, 20 / 3, 20, 30], [0, 0, 0, 0]),
+        (CosLog(n_cycles=1), [20 * (np.sqrt(2) - 1)], [1]),
+        (ReduceOnPlateau(factor=0.1), [0, 20], [1, 1]),
     ],
     ids=repr,
 )
@@ -56,13 +67,18 @@ def test_multiplier(schedule, epochs, expected):
 @every_schedule
 def test_multiplier_stays_in_the_unit_interval_and_peaks_at_one(schedule):
     multipliers = [schedule.multiplier(epoch, N_EPOCHS) for epoch in np.arange(0, 30, 0.25)]
-    assert max(multipliers) == pytest.approx(1.0, abs=1e-12)
+    # The peaks of a logarithmic wave are at no simple fraction of training.
+    assert max(multipliers) == pytest.approx(1.0, abs=1e-3 if type(schedule) is CosLog else 1e-12)
     assert min(multipliers) >= 0
     rates = [schedule.rate(0.3, epoch, N_EPOCHS) for epoch in np.arange(0, 30, 0.25)]
     np.testing.assert_allclose(rates, 0.3 * np.array(multipliers), rtol=1e-14)
 
 
-@every_schedule
+@pytest.mark.parametrize(
+    "schedule",
+    [kind() for kind in SCHEDULES.values() if kind not in (WarmRestarts, CosLog)],
+    ids=repr,
+)
 def test_rate_never_rises_but_before_the_peak(schedule):
     first = 0.3 * N_EPOCHS if isinstance(schedule, OneCycle) else 0.0
     rates = [schedule.rate(1.0, epoch, N_EPOCHS) for epoch in np.linspace(first, 25, 200)]
@@ -83,7 +99,9 @@ def test_rate_does_not_depend_on_batch_size(schedule):
     np.testing.assert_array_equal(at_epoch_ends[2], at_epoch_ends[0])
 
 
-@every_schedule
+@pytest.mark.parametrize(
+    "schedule", [kind() for kind in SCHEDULES.values() if kind is not CosLog], ids=repr
+)
 def test_warmup_rises_linearly_then_the_schedule_starts(schedule):
     warm = clone(schedule).set_params(warmup=5)
     start = schedule.multiplier(0, N_EPOCHS - 5)
@@ -133,6 +151,9 @@ def test_default_parameters():
         "exponential": common | {"decay": 0.95},
         "cosine": common | {"final": 0.0},
         "one_cycle": common | {"peak_at": 0.3, "start": 0.04, "final": 1e-4},
+        "warm_restarts": common | {"period": 10, "growth": 2.0, "final": 0.0},
+        "coslog": common | {"n_cycles": 4},
+        "reduce_on_plateau": common | {"factor": 0.5, "patience": 5},
     }
 
 
@@ -165,6 +186,9 @@ def test_unknown_name_lists_the_known_ones():
         (StepDecay(every=0), "every"),
         (Exponential(decay=0), "decay"),
         (Cosine(final=-0.1), "final"),
+        (WarmRestarts(growth=0.5), "growth"),
+        (CosLog(n_cycles=0), "n_cycles"),
+        (ReduceOnPlateau(patience=0), "patience"),
         (OneCycle(peak_at=1.0), "peak_at"),
         (OneCycle(start=0.0), "start"),
         (OneCycle(final=2.0), "final"),
@@ -175,3 +199,14 @@ def test_unknown_name_lists_the_known_ones():
 def test_validation(schedule, parameter):
     with pytest.raises(ValueError, match=f"'{parameter}' parameter of"):
         get_schedule(schedule)
+
+
+def test_plateau_lowers_the_rate_of_a_solver():
+    """A loss that cannot fall: after every two epochs the rate is a tenth."""
+    X, y = np.ones((8, 1)), np.zeros(8)
+    solver = SGD(ReduceOnPlateau(0.1, factor=0.1, patience=2), batch_size=8)
+    reg = MLPRegressor((2,), solver=solver, alpha=0.0, output_init="zeros", max_iter=7,
+                       n_iter_no_change=np.inf, tol=0.0, random_state=0)  # fmt: skip
+    with pytest.warns(ConvergenceWarning):
+        rates = reg.fit(X, y).history_["step_size"]
+    np.testing.assert_allclose(rates, [0.1, 0.1, 0.1, 0.01, 0.01, 0.001, 0.001], rtol=1e-12)

@@ -20,8 +20,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import assert_all_finite, validate_data
 
-from skgrad._estimators import SklearnCallbacks, unchanged_on_error, weighted_rows
-from skgrad._parameters import Parameterized
+from skgrad._estimators import NamedObjects, SklearnCallbacks, unchanged_on_error, weighted_rows
 from skgrad._threads import single_threaded_blas
 from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.callbacks import EarlyStopping
@@ -41,7 +40,7 @@ CHEAP_ACCURACY = 1e-4
 FAR_OFF = 1e3
 
 
-class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
+class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, NamedObjects):
     """Base of the linear estimators.
 
     A subclass translates its parameters and targets into a `Problem` and stores the coefficients
@@ -60,7 +59,6 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
         "random_state": ["random_state"],
     }
     n_iter_: int | IntArray
-    # Parameters that may be a name, and are promoted to its object by set_params(solver__x=...).
     _named_objects: ClassVar[dict[str, Any]] = {"solver": get_solver, "loss": get_loss}
 
     @abstractmethod
@@ -131,33 +129,6 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, Parameterized):
                         self.history_["validation_loss"] = np.array(stopping.losses)
             self._stream: Any = None  # partial_fit starts a new stream from here
         return self
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters, also of a solver or loss that is given by name.
-
-        ``set_params(solver="adam", solver__learning_rate=0.1)`` works as
-        ``set_params(solver=Adam(learning_rate=0.1))`` does.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters of the estimator, or of a nested object as ``object__parameter``.
-
-        Returns
-        -------
-        self : object
-            The estimator.
-        """
-        for key, resolve in self._named_objects.items():
-            value = params.get(key, getattr(self, key, None))
-            if isinstance(value, str) and any(name.startswith(f"{key}__") for name in params):
-                if value == "auto":
-                    raise ValueError(
-                        f"{key}='auto' has no parameters of its own. Name the {key} whose "
-                        f"parameters you want to set, as in set_params({key}='adam', ...)."
-                    )
-                params = {**params, key: resolve(value)}
-        return super().set_params(**params)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Tell whether fit has finished: validation alone sets n_features_in_."""

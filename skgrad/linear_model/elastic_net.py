@@ -13,7 +13,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skgrad.linear_model._familiar import FamiliarRegressor
 from skgrad.linear_model._regressor import LossRegressor
 from skgrad.losses import Loss, SquaredError
-from skgrad.penalties import Penalty, elastic_net
+from skgrad.penalties import Penalty
+from skgrad.penalties.mixed import elastic_net
 from skgrad.solvers import Solver
 
 

@@ -12,7 +12,8 @@ from sklearn.utils._tags import Tags
 from skgrad._typing import FloatArray
 from skgrad.linear_model._regressor import LossRegressor, StreamingRegressor
 from skgrad.losses import LOSSES, Loss, Poisson, get_loss
-from skgrad.penalties import Penalty, elastic_net
+from skgrad.penalties import Penalty
+from skgrad.penalties.mixed import elastic_net
 from skgrad.solvers import Solver
 
 REGRESSION_LOSSES = {

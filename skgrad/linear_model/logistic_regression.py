@@ -15,7 +15,7 @@ from skgrad.linear_model._classifier import LinearClassifier
 from skgrad.linear_model._problem import Problem, as_column
 from skgrad.linear_model._separation import Separation
 from skgrad.losses import Logistic, Multinomial
-from skgrad.penalties import elastic_net
+from skgrad.penalties.mixed import elastic_net
 from skgrad.solvers import Solver
 
 

@@ -20,8 +20,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skgrad._estimators import SklearnCallbacks, unchanged_on_error, weighted_rows
-from skgrad._parameters import Parameterized
+from skgrad._estimators import NamedObjects, SklearnCallbacks, unchanged_on_error, weighted_rows
 from skgrad._threads import single_threaded_blas
 from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.augmentation import Augmentation
@@ -62,7 +61,7 @@ def learns_in_batches(estimator: Any) -> bool:
     return bool(network_solver(estimator.solver).stochastic)
 
 
-class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
+class MultilayerPerceptron(CallbackSupportMixin, NamedObjects):
     """Base of `MLPClassifier` and `MLPRegressor`."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -193,25 +192,6 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameterized):
             stream.w, stream.state = result.w, result.state
             self._stream = stream
         return self
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters, also of a solver or loss that is given by name.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters of the estimator, or of a nested object as ``object__parameter``.
-
-        Returns
-        -------
-        self : object
-            The estimator.
-        """
-        for key, resolve in self._named_objects.items():
-            value = params.get(key, getattr(self, key, None))
-            if isinstance(value, str) and any(name.startswith(f"{key}__") for name in params):
-                params = {**params, key: resolve(value)}
-        return super().set_params(**params)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Tell whether fit has finished: validation alone sets n_features_in_."""

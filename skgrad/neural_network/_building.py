@@ -20,7 +20,7 @@ from skgrad.models.network import (
 from skgrad.network_objective import NetworkObjective
 from skgrad.neural_network._factors import group_factors
 from skgrad.neural_network._task import Task, hidden_sizes
-from skgrad.penalties import elastic_net
+from skgrad.penalties.mixed import elastic_net
 from skgrad.solvers import SGD, Solver, get_solver
 
 # Rows of a batch by default, as in scikit-learn.

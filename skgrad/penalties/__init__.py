@@ -1,11 +1,10 @@
 """Penalties: what a coefficient costs, whatever the data."""
 
 from skgrad.penalties._base import Penalty
-from skgrad.penalties._mixed import elastic_net
 from skgrad.penalties.elastic_net import ElasticNet
 from skgrad.penalties.l1 import L1
 from skgrad.penalties.l2 import L2
 from skgrad.penalties.none import NoPenalty
 from skgrad.penalties.nonnegative import NonNegative
 
-__all__ = ["L1", "L2", "ElasticNet", "NoPenalty", "NonNegative", "Penalty", "elastic_net"]
+__all__ = ["L1", "L2", "ElasticNet", "NoPenalty", "NonNegative", "Penalty"]
