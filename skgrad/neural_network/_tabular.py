@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,13 @@ RECIPE: dict[str, Any] = {
     "input_scaling": "robust",
     "learn_input_scale": True,
     "learning_rate_factors": {"biases": 0.1, "input_scale": 6.0},
+    # Also where one batch holds all rows, which "auto" would give float64: half the time.
+    "dtype": "float32",
 }
 
 
-def recipe_solver(learning_rate: float) -> Adam:
-    """Build Adam with a short memory of squares, and a rate that falls and rises."""
-    return Adam(CosLog(learning_rate), beta_2=0.95)
+def recipe(learning_rate: float, **specific: Any) -> dict[str, Any]:
+    """Build the parameters, with Adam of a short memory and a rate that falls and rises."""
+    # A copy: estimators must not share the dict of factors.
+    solver = Adam(CosLog(learning_rate), beta_2=0.95)
+    return {**deepcopy(RECIPE), **specific, "solver": solver}
