@@ -244,8 +244,9 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         """Build a network with settings that suit most tables, one-hot columns included.
 
         Columns are scaled robustly, large values bent; three layers of 256 units are trained for
-        256 epochs with a learning rate that falls and rises, and the epoch with the best validation
-        score is kept. The recipe is RealMLP-TD-S of Holzmueller et al. (2024).
+        256 epochs with a learning rate that rises and falls, and the epoch with the least
+        validation loss is kept. The recipe is RealMLP-TD-S of Holzmueller et al. (2024), which
+        keeps the epoch with the best accuracy instead. Not for sparse X.
 
         Parameters
         ----------
@@ -267,7 +268,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         >>> MLPClassifier.tabular(max_iter=64).hidden_layer_sizes
         (256, 256, 256)
         """
-        settings = recipe(0.04, activation="selu", label_smoothing=0.1)
+        settings = recipe(0.04, activation="selu", label_smoothing=0.1, scoring="loss")
         return cls(**settings | parameters)
 
     @available_if(learns_in_batches)

@@ -39,9 +39,9 @@ def test_parameters_are_explicit_and_those_of_the_recipe(kind):
     assert (solver.learning_rate.initial, solver.beta_2) == (0.04 if classes else 0.07, 0.95)
     assert isinstance(solver.learning_rate, CosLog)
     specific = (
-        {"activation": "selu", "label_smoothing": 0.1}
+        {"activation": "selu", "label_smoothing": 0.1, "scoring": "loss"}
         if classes
-        else {"activation": "mish", "standardize_target": True}
+        else {"activation": "mish", "standardize_target": True, "dropout": 0.15}
     )
     assert changed == {
         "hidden_layer_sizes": (256, 256, 256),
@@ -143,7 +143,7 @@ def test_one_hot_columns_stay_two_values():
     np.testing.assert_allclose(scaled, expected, rtol=arithmetic(np.float64))
 
 
-def test_missing_scale_of_sparse_data_is_refused_in_words():
+def test_centring_of_sparse_data_is_refused_in_words():
     X, y = data(MLPClassifier)
     with pytest.raises(ValueError, match=r"sparse X would lose its zeros.*input_scaling=None"):
         MLPClassifier.tabular().fit(sparse.csr_array(X), y)
