@@ -37,7 +37,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skgrad import MLPClassifier, MLPRegressor
 
 # Larger tables are cut to so many rows, drawn at random, for the sake of time.
-MOST_ROWS = 2000
+MOST_ROWS = 5000
 N_FOLDS = 5
 SETTINGS = ["skgrad, tabular()", "sklearn, defaults", "sklearn, standardized"]
 
