@@ -290,7 +290,9 @@ class MultilayerPerceptron(CallbackSupportMixin, NamedObjects):
         self.t_ = objective.n_samples * result.n_iter
         self.n_layers_ = len(objective.network.sizes)
         self.n_outputs_ = objective.network.n_outputs
-        self.converged_ = result.status not in (Status.MAX_ITER, Status.DIVERGED)
+        # Without a limit of patience max_iter is a plan, not a budget that ran out.
+        planned = self.n_iter_no_change == np.inf and result.status is Status.MAX_ITER
+        self.converged_ = planned or result.status not in (Status.MAX_ITER, Status.DIVERGED)
 
     def _warn(self, result: Result, monitor: Monitor) -> None:
         if result.status is Status.DIVERGED:

@@ -13,10 +13,8 @@ from skgrad.losses import Loss
 from skgrad.models.network import Initializer, InputScaling, Normalization
 from skgrad.neural_network._base import learns_in_batches
 from skgrad.neural_network._classifier import NetworkClassifier
-from skgrad.neural_network._labels import (
-    check_same_classes,
-)
-from skgrad.neural_network._tabular import RECIPE, recipe_solver
+from skgrad.neural_network._labels import check_same_classes
+from skgrad.neural_network._tabular import recipe
 from skgrad.solvers import Solver
 
 
@@ -66,11 +64,12 @@ class MLPClassifier(NetworkClassifier):
         Whether `fit` starts at the weights of the last fit.
     early_stopping : bool, default=False
         Whether to hold out rows, stop when their score no longer improves, and keep the weights
-        with the best one. ``fit(X, y, X_val=..., y_val=...)`` does so with data of your own.
+        with the best one, of equal ones the latest. ``fit(X, y, X_val=..., y_val=...)`` does so
+        with data of your own.
     validation_fraction : float, default=0.1
         Share of rows to hold out, stratified by class.
     n_iter_no_change : int or inf, default=10
-        Training ends after more epochs than this without progress.
+        Training ends after more epochs than this without progress; inf makes all of max_iter.
     scoring : str, callable or None, default=None
         Score of early stopping: a scikit-learn scorer or its name, "loss" for the negative
         validation loss, None for accuracy.
@@ -120,7 +119,7 @@ class MLPClassifier(NetworkClassifier):
     validation_scores_, best_validation_score_ : list of float, float
         Scores of early stopping; None without.
     converged_ : bool
-        Whether training ended before max_iter did.
+        Whether training ended before max_iter did, or n_iter_no_change=inf asked for all epochs.
     history_ : dict of ndarrays
         loss, gradient_norm, step_size, gap, seconds and passes over the data of each epoch.
     solver_ : Solver
@@ -228,8 +227,9 @@ class MLPClassifier(NetworkClassifier):
         """Build a network with settings that suit most tables, one-hot columns included.
 
         Columns are scaled robustly, large values bent; three layers of 256 units are trained for
-        256 epochs with a learning rate that falls and rises, and the epoch with the best validation
-        score is kept. The recipe is RealMLP-TD-S of Holzmueller et al. (2024).
+        256 epochs with a learning rate that rises and falls, and the epoch with the least
+        validation loss is kept. The recipe is RealMLP-TD-S of Holzmueller et al. (2024), which
+        keeps the epoch with the best accuracy instead. Not for sparse X.
 
         Parameters
         ----------
@@ -251,15 +251,8 @@ class MLPClassifier(NetworkClassifier):
         >>> MLPClassifier.tabular(max_iter=64).hidden_layer_sizes
         (256, 256, 256)
         """
-        return cls(
-            **{
-                **RECIPE,
-                "activation": "selu",
-                "label_smoothing": 0.1,
-                "solver": recipe_solver(0.04),
-                **parameters,
-            }
-        )
+        settings = recipe(0.04, activation="selu", label_smoothing=0.1, scoring="loss")
+        return cls(**settings | parameters)
 
     @available_if(learns_in_batches)
     @_fit_context(prefer_skip_nested_validation=True)
