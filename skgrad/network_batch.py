@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skgrad._typing import Array, FloatArray, Matrix
+from skgrad.linalg import take_rows
 
 
 class NetworkBatch(NamedTuple):
@@ -16,6 +17,11 @@ class NetworkBatch(NamedTuple):
     y: Array
     weight: FloatArray | None
     rng: np.random.Generator | None
+
+    def take(self, rows: slice) -> NetworkBatch:
+        """Select rows."""
+        weight = None if self.weight is None else self.weight[rows]
+        return NetworkBatch(take_rows(self.X, rows), self.y[rows], weight, self.rng)
 
 
 def column_scale(X: Matrix) -> FloatArray:

@@ -18,9 +18,10 @@ from skgrad.augmentation import Augmentation
 from skgrad.capabilities import Capability, Smoothness
 from skgrad.linalg import BLOCK_BYTES, take_rows
 from skgrad.losses import Loss
-from skgrad.models.network import ColumnScaler, Moments, Network, Parameters, Role, Workspace
+from skgrad.models.network import ColumnScaler, Moments, Network, Role
 from skgrad.network_batch import NetworkBatch, column_scale
 from skgrad.network_linearisation import NetworkLinearisation, RowBlock
+from skgrad.network_passes import Passes
 from skgrad.penalties import Penalty
 
 # Rows are gathered in chunks of about this size: one indexing operation serves many batches.
@@ -110,10 +111,7 @@ class NetworkObjective:
             decay_factors = network.layout.spread({Role.WEIGHTS: 1.0}, 0.0).astype(self.dtype)
         self.decay_factors = decay_factors
         self._weights = [group.where for group in network.layout.of_role(Role.WEIGHTS)]
-        self._gradient = np.empty(self.n_params, self.dtype)
-        self._gradient_views = network.layout.parameters(self._gradient)
-        self._viewed: tuple[FloatArray, Parameters] | None = None
-        self._workspaces: dict[int, Workspace] = {}
+        self._passes = Passes(network, loss, self.share, self.dtype)
         self._column_scale: FloatArray | None = None
         self.point: FloatArray | None = None  # where the curvature is measured: the start
         self._n_batches = 1
@@ -215,7 +213,7 @@ class NetworkObjective:
             batch = self.rows(rows)
             ws = self.network.workspace(batch.X.shape[0], self.dtype)
             raw = self.network.forward(parameters, batch.X, ws, moments=moments)
-            return self._sum(self.loss.value(batch.y, raw.T), batch.weight)
+            return self._passes.sum(self.loss.value(batch.y, raw.T), batch.weight)
 
         return sum(map_in_order(part, self._blocks())) + self.penalty_value(w)
 
@@ -225,12 +223,12 @@ class NetworkObjective:
         parameters = self.network.layout.parameters(w)
 
         def part(rows: slice) -> tuple[float, FloatArray]:
-            batch, gradient = self.rows(rows), np.empty_like(self._gradient)
+            batch, gradient = self.rows(rows), np.empty(self.n_params, self.dtype)
             ws = self.network.workspace(batch.X.shape[0], self.dtype)
             into = self.network.layout.parameters(gradient)
-            return self._pass(parameters, batch, ws, 1.0, into), gradient
+            return self._passes.walk(parameters, batch, ws, 1.0, into), gradient
 
-        value, gradient = 0.0, np.zeros_like(self._gradient)
+        value, gradient = 0.0, np.zeros(self.n_params, self.dtype)
         for part_value, part_gradient in map_in_order(part, self._blocks()):
             value += part_value
             gradient += part_gradient
@@ -242,43 +240,18 @@ class NetworkObjective:
 
     def linearised_batch(self, batch: NetworkBatch) -> RowBlock:
         """Take up the last `loss_and_gradient`, of this batch; valid until parameters move."""
-        assert self._viewed is not None
-        factor, ws = 1.0 / self.share_of(batch), self._workspaces[batch.X.shape[0]]
-        weight = factor * (self.share if batch.weight is None else batch.weight.T)
-        return RowBlock.of(self.network, self.loss, self._viewed[1], ws, batch.y, weight)
+        parameters, ws = self._passes.last(batch)
+        weight = self._passes.weight(batch, 1.0 / self.share_of(batch))
+        return RowBlock.of(self.network, self.loss, parameters, ws, batch.y, weight)
 
     def loss_and_gradient(self, w: FloatArray, batch: NetworkBatch) -> tuple[float, FloatArray]:
         """Estimate value and gradient of F without its penalty by a batch.
 
         The gradient is a buffer that the next call overwrites.
         """
-        n_rows = batch.X.shape[0]
-        factor = self.n_samples / n_rows
-        self.passes += 1.0 / factor
-        if self._viewed is None or self._viewed[0] is not w:
-            self._viewed = w, self.network.layout.parameters(w)
-        if n_rows not in self._workspaces:
-            self._workspaces[n_rows] = self.network.workspace(n_rows, self.dtype)
-        ws = self._workspaces[n_rows]
-        value = self._pass(self._viewed[1], batch, ws, factor, self._gradient_views)
-        return value, self._gradient
-
-    def _pass(
-        self, parameters: Parameters, batch: NetworkBatch, ws: Workspace, factor: float,
-        into: Parameters,
-    ) -> float:  # fmt: skip
-        """Go forward and backward; return factor times the batch's part of the loss."""
-        raw = self.network.forward(parameters, batch.X, ws, rng=batch.rng)
-        values, slopes = self.loss.value_and_gradient(batch.y, raw.T)
-        weight = factor * self.share if batch.weight is None else factor * batch.weight.T
-        np.multiply(slopes.T, weight, out=ws.slopes)
-        self.network.backward(parameters, ws, ws.slopes, into)
-        return factor * self._sum(values, batch.weight)
-
-    def _sum(self, terms: FloatArray, weight: FloatArray | None) -> float:
-        if weight is not None:
-            return float(np.add.reduce(terms * weight, axis=None, dtype=np.float64))
-        return self.share * float(np.add.reduce(terms, axis=None, dtype=np.float64))
+        share = self.share_of(batch)
+        self.passes += share
+        return self._passes.batch(w, batch, 1.0 / share)
 
     # -- penalty ------------------------------------------------------------------------------
 
@@ -327,11 +300,10 @@ class NetworkObjective:
         self._n_batches = -(-n // batch_size)
         for start, stop in self._chunks(batch_size):
             rows = slice(start, stop) if order is None else order[start:stop]
-            X, y, weight, _ = self.rows(rows)
+            chunk = self.rows(rows)._replace(rng=rng)
             for first in range(0, stop - start, batch_size):
-                part = slice(first, min(first + batch_size, stop - start))
-                batch_weight = None if weight is None else weight[part]
-                yield self._augmented(take_rows(X, part), y[part], batch_weight, rng)
+                part = chunk.take(slice(first, min(first + batch_size, stop - start)))
+                yield part if self.augmentation is None else self._augmented(part, rng)
 
     def share_of(self, batch: NetworkBatch) -> float:
         """Tell which fraction of the rows a batch holds."""
@@ -343,6 +315,7 @@ class NetworkObjective:
         rows = np.arange(0, self.n_samples, max(1, self.n_samples // n_samples))
         part.X, part.y = take_rows(self.X, rows), self.y[rows]
         part.n_samples, part.share = len(rows), 1.0 / len(rows)
+        part._passes = Passes(self.network, self.loss, part.share, self.dtype)
         if self.weight is not None:
             part.weight = self.weight[rows] * (1.0 / self.weight[rows].sum())
         return part
@@ -368,17 +341,14 @@ class NetworkObjective:
         weight = None if self.weight is None else self.weight[rows]
         return NetworkBatch(X, self.y[rows], weight, None)
 
-    def _augmented(
-        self, X: Matrix, y: Array, weight: FloatArray | None, rng: np.random.Generator
-    ) -> NetworkBatch:
-        if self.augmentation is not None:
-            if self._column_scale is None:
-                sample = self.sample(MOMENT_ROWS)
-                self._column_scale = column_scale(sample).astype(self.dtype)
-            if np.may_share_memory(X, self.X):  # an augmentation may change the batch in place
-                X = X.copy()
-            X, y = self.augmentation.apply(X, y, rng, self._column_scale)
-        return NetworkBatch(X, y, weight, rng)
+    def _augmented(self, batch: NetworkBatch, rng: np.random.Generator) -> NetworkBatch:
+        assert self.augmentation is not None
+        if self._column_scale is None:
+            self._column_scale = column_scale(self.sample(MOMENT_ROWS)).astype(self.dtype)
+        # An augmentation may change the batch in place.
+        X = batch.X.copy() if np.may_share_memory(batch.X, self.X) else batch.X
+        X, y = self.augmentation.apply(X, batch.y, rng, self._column_scale)
+        return batch._replace(X=X, y=y)
 
     def _chunks(self, batch_size: int) -> Sequence[tuple[int, int]]:
         n, row_bytes = self.n_samples, self.X.shape[1] * self.dtype.itemsize

@@ -190,3 +190,37 @@ def test_curvature_of_a_linear_network_is_the_largest_eigenvalue():
     largest = np.linalg.eigvalsh(design.T @ design / 200)[-1]
     objective.point = parameters(objective)
     assert 1.8 * largest < objective.smoothness().mean < 2.0 * largest * (1 + 1e-6)
+
+
+def test_halved_batches_are_whole_ones(monkeypatch):
+    weight = np.random.default_rng(2).uniform(0.1, 3.0, size=(N, 1))
+    objective, halved = build(weight=weight), build(weight=weight)
+    w = parameters(objective)
+    (batch,) = objective.batches(N, np.random.default_rng(0), shuffle=True)
+    value, gradient = objective.loss_and_gradient(w, batch)
+    monkeypatch.setattr("skgrad.network_passes.HALVED_WORK", 1)
+    half_value, half_gradient = halved.loss_and_gradient(w, batch)
+    assert half_value == pytest.approx(value, rel=ARITHMETIC["float64"])
+    np.testing.assert_allclose(half_gradient, gradient, rtol=1e-9, atol=1e-13)
+    direction = np.random.default_rng(3).normal(size=w.size)
+    layout, images = objective.network.layout, []
+    for one in (objective, halved):
+        image = np.empty_like(w)
+        block = one.linearised_batch(batch)
+        block.gauss_newton(layout.parameters(direction), layout.parameters(image))
+        images.append(image)
+    np.testing.assert_allclose(*images, rtol=1e-9, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "options", [{"dropout": 0.2}, {"normalization": get_normalization("batch")}]
+)
+def test_batches_whose_rows_depend_on_each_other_are_not_halved(options, monkeypatch):
+    monkeypatch.setattr("skgrad.network_passes.HALVED_WORK", 1)
+    objective = build(network_options=options)
+    w, gradients = parameters(objective), []
+    for _ in range(2):
+        (batch,) = objective.batches(N, np.random.default_rng(0), shuffle=True)
+        gradients.append(objective.loss_and_gradient(w, batch)[1].copy())
+    np.testing.assert_array_equal(*gradients)
+    assert len(objective._passes._gradients) == 1
