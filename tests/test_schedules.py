@@ -5,6 +5,7 @@ import inspect
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from skgrad import MLPRegressor, schedules
 from skgrad.schedules import (
@@ -206,5 +207,6 @@ def test_plateau_lowers_the_rate_of_a_solver():
     solver = SGD(ReduceOnPlateau(0.1, factor=0.1, patience=2), batch_size=8)
     reg = MLPRegressor((2,), solver=solver, alpha=0.0, output_init="zeros", max_iter=7,
                        n_iter_no_change=np.inf, tol=0.0, random_state=0)  # fmt: skip
-    rates = reg.fit(X, y).history_["step_size"]
+    with pytest.warns(ConvergenceWarning):
+        rates = reg.fit(X, y).history_["step_size"]
     np.testing.assert_allclose(rates, [0.1, 0.1, 0.1, 0.01, 0.01, 0.001, 0.001], rtol=1e-12)

@@ -286,12 +286,13 @@ class MultilayerPerceptron(CallbackSupportMixin, NamedObjects):
         early = monitor.score is not None
         self.best_loss_ = None if early else min(self.loss_curve_)
         self.validation_scores_ = monitor.scores if early else None
-        self.best_validation_score_ = max(monitor.scores) if early else None
+        self.best_validation_score_ = monitor.best_score if early else None
         self.t_ = objective.n_samples * result.n_iter
         self.n_layers_ = len(objective.network.sizes)
         self.n_outputs_ = objective.network.n_outputs
-        # Without a limit of patience max_iter is a plan, not a budget that ran out.
-        planned = self.n_iter_no_change == np.inf and result.status is Status.MAX_ITER
+        # Where the best of all epochs is kept, max_iter is a plan, not a budget that ran out.
+        all_epochs = early and self.n_iter_no_change == np.inf
+        planned = all_epochs and result.status is Status.MAX_ITER
         self.converged_ = planned or result.status not in (Status.MAX_ITER, Status.DIVERGED)
 
     def _warn(self, result: Result, monitor: Monitor) -> None:

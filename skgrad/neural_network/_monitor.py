@@ -39,6 +39,8 @@ class Monitor:
         Training loss and validation score of every epoch.
     best_w : array or None
         Parameters with the best validation score so far, of equal ones the latest.
+    best_score : float
+        That score; NaN counts as -inf.
     n_bad : int
         Epochs since the last progress.
     error : DivergenceError or None
@@ -55,7 +57,7 @@ class Monitor:
         self.best_w: FloatArray | None = None
         self.n_bad = 0
         self.error: DivergenceError | None = None
-        self._best = self._best_score = -math.inf
+        self._best = self.best_score = -math.inf
 
     def __call__(self, iteration: Iteration) -> bool:
         """Take note of an epoch; True asks to stop."""
@@ -66,8 +68,9 @@ class Monitor:
             self.scores.append(merit)
             # Of equal scores the latest counts: few validation rows are soon all predicted right,
             # long before training is done (iris, 12 rows: accuracy 0.87 with the first).
-            if merit >= self._best_score or self.best_w is None:
-                self._best_score, self.best_w = merit, iteration.w.copy()
+            comparable = -math.inf if math.isnan(merit) else merit
+            if comparable >= self.best_score:
+                self.best_score, self.best_w = comparable, iteration.w.copy()
         exact = self.score is None and not self.noisy
         needed = self.tol * abs(self._best) if exact and self._best > -math.inf else self.tol
         # NaN is no progress.
@@ -78,7 +81,7 @@ class Monitor:
 
     def salvage(self, error: DivergenceError) -> Result:
         """Return the best parameters of a run that diverged; raise if there are none."""
-        if self.best_w is None or not math.isfinite(self._best_score):
+        if self.best_w is None or not math.isfinite(self.best_score):
             raise error
         self.error = error
         history = {"loss": np.array(self.losses)}

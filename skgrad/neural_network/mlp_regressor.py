@@ -116,7 +116,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     validation_scores_, best_validation_score_ : list of float, float
         Scores of early stopping; None without.
     converged_ : bool
-        Whether training ended before max_iter did, or n_iter_no_change=inf asked for all epochs.
+        Whether training ended before max_iter did, or the best of all epochs was asked for.
     history_ : dict of ndarrays
         loss, gradient_norm, step_size, gap, seconds and passes over the data of each epoch.
     solver_ : Solver

@@ -172,6 +172,13 @@ def test_early_stopping_keeps_the_best_weights(digits, scoring):
     assert reached == pytest.approx(clf.best_validation_score_, rel=1e-4)
 
 
+def test_a_score_that_is_no_number_is_the_worst():
+    X, y = load_iris(return_X_y=True)
+    scores = iter([np.nan, 0.2, np.nan, 0.5, 0.1])
+    clf = MLPClassifier((5,), scoring=lambda *_: next(scores), early_stopping=True, max_iter=5)
+    assert clf.fit(X, y).best_validation_score_ == 0.5
+
+
 def test_held_out_rows_are_never_trained_on():
     X, y = load_diabetes(return_X_y=True)
     reg = MLPRegressor((10,), early_stopping=True, validation_fraction=0.5, max_iter=3)

@@ -183,6 +183,7 @@ def test_constant_columns_say_nothing():
 # Neural tangent parametrisation
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_ntk_is_training_weights_divided_by_the_root_of_their_number():
     X, y = data(MLPRegressor)
     X, y = X[:60] * 20.0, (y[:60] - 150.0) / 80.0
