@@ -24,6 +24,14 @@ class NetworkBatch(NamedTuple):
         return NetworkBatch(take_rows(self.X, rows), self.y[rows], weight, self.rng)
 
 
+def cut(n_rows: int, size: int, *, alone: bool) -> list[tuple[int, int]]:
+    """Cut rows into parts; a single last row joins the part before it unless it may be alone."""
+    ends = [*range(size, n_rows, size), n_rows]
+    if not alone and len(ends) > 1 and ends[-1] - ends[-2] == 1:
+        del ends[-2]
+    return list(zip([0, *ends[:-1]], ends, strict=True))
+
+
 def column_scale(X: Matrix) -> FloatArray:
     """Compute the standard deviation of each column."""
     if isinstance(X, np.ndarray):

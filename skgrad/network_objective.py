@@ -19,7 +19,7 @@ from skgrad.capabilities import Capability, Smoothness
 from skgrad.linalg import BLOCK_BYTES, take_rows
 from skgrad.losses import Loss
 from skgrad.models.network import ColumnScaler, Moments, Network, Role
-from skgrad.network_batch import NetworkBatch, column_scale
+from skgrad.network_batch import NetworkBatch, column_scale, cut
 from skgrad.network_linearisation import NetworkLinearisation, RowBlock
 from skgrad.network_passes import Passes
 from skgrad.penalties import Penalty
@@ -301,8 +301,8 @@ class NetworkObjective:
         for start, stop in self._chunks(batch_size):
             rows = slice(start, stop) if order is None else order[start:stop]
             chunk = self.rows(rows)._replace(rng=rng)
-            for first in range(0, stop - start, batch_size):
-                part = chunk.take(slice(first, min(first + batch_size, stop - start)))
+            for first, end in cut(stop - start, batch_size, alone=not self._rows_depend):
+                part = chunk.take(slice(first, end))
                 yield part if self.augmentation is None else self._augmented(part, rng)
 
     def share_of(self, batch: NetworkBatch) -> float:
@@ -326,8 +326,7 @@ class NetworkObjective:
 
     def moments(self, w: FloatArray) -> list[Moments] | None:
         """Compute the moments that predictions need, layer by layer; None if they need none."""
-        normalization = self.network.normalization
-        if normalization is None or not normalization.mixes_rows:
+        if not self._rows_depend:
             return None
         X = self.sample(MOMENT_ROWS)
         ws = self.network.workspace(X.shape[0], self.dtype)
@@ -353,12 +352,17 @@ class NetworkObjective:
     def _chunks(self, batch_size: int) -> Sequence[tuple[int, int]]:
         n, row_bytes = self.n_samples, self.X.shape[1] * self.dtype.itemsize
         size = max(1, CHUNK_BYTES // row_bytes // batch_size) * batch_size
-        return [(start, min(start + size, n)) for start in range(0, n, size)]
+        return cut(n, size, alone=not self._rows_depend)
+
+    @property
+    def _rows_depend(self) -> bool:
+        """Whether a row's prediction depends on the others in its batch, in training."""
+        normalization = self.network.normalization
+        return normalization is not None and normalization.mixes_rows
 
     def _blocks(self) -> list[slice]:
         """Cut all rows for a full pass; a normalisation over rows has to see all at once."""
-        normalization = self.network.normalization
-        if normalization is not None and normalization.mixes_rows:
+        if self._rows_depend:
             return [slice(0, self.n_samples)]
         row_bytes = sum(self.network.sizes) * self.dtype.itemsize
         size = max(1, ACTIVATION_BYTES // row_bytes)

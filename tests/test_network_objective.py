@@ -224,3 +224,20 @@ def test_batches_whose_rows_depend_on_each_other_are_not_halved(options, monkeyp
         gradients.append(objective.loss_and_gradient(w, batch)[1].copy())
     np.testing.assert_array_equal(*gradients)
     assert len(objective._passes._gradients) == 1
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 10**6])
+def test_no_row_is_alone_where_moments_come_from_the_batch(chunk_bytes, monkeypatch):
+    monkeypatch.setattr("skgrad.network_objective.CHUNK_BYTES", chunk_bytes)
+    sizes = {}
+    for normalization in ("batch", "layer"):
+        options = {"normalization": get_normalization(normalization)}
+        objective = build(network_options=options)
+        batches = objective.batches(N // 3 - 1, np.random.default_rng(0), shuffle=True)
+        sizes[normalization] = [len(batch.y) for batch in batches]
+    assert sizes == {"batch": [19, 19, 19, 3], "layer": [19, 19, 19, 3]}
+    batches = objective.batches(N - 1, np.random.default_rng(0), shuffle=True)
+    assert [len(batch.y) for batch in batches] == [N - 1, 1]
+    objective = build(network_options={"normalization": get_normalization("batch")})
+    batches = objective.batches(N - 1, np.random.default_rng(0), shuffle=True)
+    assert [len(batch.y) for batch in batches] == [N]
