@@ -170,7 +170,7 @@ def test_steady_state_allocates_next_to_nothing():
     finally:
         tracemalloc.stop()
     one_layer = 1000 * 32 * 4
-    assert peak < one_layer / 2  # the loss's terms, 8 kB each
+    assert peak < one_layer  # the loss's terms, 8 kB each, and a buffer of numpy's, 64 kB
 
 
 def test_moments_for_predictions_are_those_of_all_rows():

@@ -103,7 +103,8 @@ class Explicit(StandardizedMatrix):
     def __init__(self, A: FloatArray, *, intercept: bool) -> None:
         self.A, self.n_samples, self.dtype = A, len(A), A.dtype
         self.intercept = intercept
-        self._products: FloatArray | None = None
+        # Products of all pairs of columns, (row_length^2, n_samples), if they are worth it.
+        self.products: FloatArray | None = None
 
     @classmethod
     def build(cls, X: Matrix, standardization: Standardization, *, intercept: bool) -> Explicit:
@@ -119,7 +120,10 @@ class Explicit(StandardizedMatrix):
         else:
             Z[...] = standardization.pull(Z)
         A[:, n_features:] = 1.0
-        return cls(A, intercept=intercept)
+        built = cls(A, intercept=intercept)
+        if A.shape[1] * A.size <= cls.LARGEST_BATCH:
+            built.products = (A.T[:, None, :] * A.T).reshape(-1, n_samples)
+        return built
 
     def matmul(self, rows: FloatArray) -> FloatArray:
         return self.A @ rows.T
@@ -132,11 +136,8 @@ class Explicit(StandardizedMatrix):
 
     def grams(self, weights: FloatArray) -> FloatArray:
         m, n_columns = self.A.shape[1], weights.shape[1]
-        if m * self.A.size <= self.LARGEST_BATCH:
-            # Products of the columns, kept for the next call: then one product is all it takes.
-            if self._products is None:
-                self._products = (self.A.T[:, None, :] * self.A.T).reshape(m * m, -1)
-            return (weights.T @ self._products.T).reshape(n_columns, m, m)
+        if self.products is not None:
+            return (weights.T @ self.products.T).reshape(n_columns, m, m)
         if n_columns * self.A.size > self.LARGEST_BATCH:
             return super().grams(weights)
         return (self.A.T * weights.T[:, None, :]) @ self.A

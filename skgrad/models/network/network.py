@@ -205,7 +205,8 @@ class Network:
             inputs = ws.hidden[layer - 1].out if layer else None
             target = into.layers[layer]
             outer_product(delta, ws.X, inputs, target.weights)
-            np.add.reduce(delta, axis=1, keepdims=True, out=target.biases)
+            # A sum over rows: BLAS takes a third of the time of add.reduce.
+            np.matmul(delta, ws.ones, out=target.biases)
             if layer:
                 delta = self._pull_back(layer, parameters, ws, delta, into)
         if into.input_scale is not None:

@@ -71,6 +71,7 @@ class Workspace:
         self.hidden = [HiddenBuffers(layer, n_rows, dtype) for layer in layers]
         self.raw = np.empty((n_outputs, n_rows), dtype)
         self.slopes = np.empty((n_outputs, n_rows), dtype)
+        self.ones = np.ones((n_rows, 1), dtype)
         # The batch, and the first layer's weights, of the last forward pass.
         self.X: Matrix = np.empty((0, 0), dtype)
         self.weights: FloatArray = np.empty((0, 0), dtype)
