@@ -269,8 +269,8 @@ def _few_rows(weights: FloatArray) -> IntArray | None:
     Beyond the margin a squared hinge has no curvature: near the solution some rows in a hundred are
     left, and so is that share of the work.
     """
-    rows = np.flatnonzero(weights)
-    return rows if 2 * len(rows) < len(weights) else None
+    few = 2 * np.count_nonzero(weights) < len(weights)
+    return np.flatnonzero(weights) if few else None
 
 
 def _sparse_gram(X: Matrix, weights: FloatArray | None, center: FloatArray) -> FloatArray:

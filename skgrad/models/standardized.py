@@ -89,6 +89,8 @@ class StandardizedMatrix(ABC):
 
     def grams(self, weights: FloatArray) -> FloatArray:
         """Compute `gram` for each column of weights, shape (n_columns, row_length, row_length)."""
+        if weights.shape[1] == 1:
+            return self.gram(np.ascontiguousarray(weights[:, 0]))[None]
         return np.stack([self.gram(np.ascontiguousarray(column)) for column in weights.T])
 
 
