@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import _check_sample_weight
 
 from skgrad._parameters import Parameterized
@@ -93,6 +94,33 @@ def look_up(classes: Array, y: Array) -> tuple[IntArray, Array]:
     """Compute the position of each label in sorted classes, and whether it is there."""
     codes = np.searchsorted(classes, y)
     return codes, classes.take(codes, mode="clip") == y
+
+
+def class_codes(classes: Array, y: Array) -> IntArray:
+    """Compute the position of each label in sorted classes; raise if one is not there."""
+    codes, known = look_up(classes, y)
+    if not known.all():
+        raise ValueError(
+            f"y contains {y[~known].tolist()[0]!r}, which is not among the classes of the first "
+            f"call: {classes!r}"
+        )
+    return codes
+
+
+def check_classes(known: Array | None, classes: Any) -> None:
+    """Raise unless classes are given in the first call of partial_fit, and the same in later ones.
+
+    ``known`` are those of the first call, None in it.
+    """
+    if known is None and classes is None:
+        raise ValueError("classes must be passed on the first call to partial_fit.")
+    if known is None or classes is None:
+        return
+    if not np.array_equal(known, unique_labels(classes)):
+        raise ValueError(
+            f"classes={classes!r} is not the same as on the last call to partial_fit, "
+            f"was: {known!r}"
+        )
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 from numbers import Real
 from typing import Any, ClassVar, Self
 
-import numpy as np
 from sklearn.base import _fit_context
 from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -13,7 +12,7 @@ from sklearn.utils._tags import Tags
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 
-from skgrad._estimators import encode_labels, look_up
+from skgrad._estimators import check_classes, class_codes, encode_labels
 from skgrad._typing import Array, FloatArray, IntArray, Matrix
 from skgrad.linear_model._stream import StreamingEstimator
 
@@ -58,7 +57,7 @@ class LinearClassifier(LinearClassifierMixin, StreamingEstimator):
                 "partial_fit does not support class_weight='balanced': the frequencies of classes "
                 "in the whole stream are unknown. Pass a dict of weights instead."
             )
-        self._check_classes(classes)
+        check_classes(self.classes_ if self.__sklearn_is_fitted__() else None, classes)
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
     def __sklearn_tags__(self) -> Tags:
@@ -66,18 +65,6 @@ class LinearClassifier(LinearClassifierMixin, StreamingEstimator):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = True
         return tags
-
-    def _check_classes(self, classes: Any) -> None:
-        known = self.classes_ if self.__sklearn_is_fitted__() else None
-        if known is None and classes is None:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
-        if known is None or classes is None:
-            return
-        if not np.array_equal(known, unique_labels(classes)):
-            raise ValueError(
-                f"classes={classes!r} is not the same as on the last call to partial_fit, "
-                f"was: {known!r}"
-            )
 
     def _labels(
         self, X: Any, y: Any, sample_weight: Any, classes: Any, *, first: bool
@@ -89,7 +76,7 @@ class LinearClassifier(LinearClassifierMixin, StreamingEstimator):
             found, codes = encode_labels(y)
         else:
             found = unique_labels(classes) if first else self.classes_
-            codes = self._codes(found, y)
+            codes = class_codes(found, y)
         if found.dtype.kind in "fO":  # integers, booleans and strings are always labels
             check_classification_targets(found)
         self.classes_ = found
@@ -104,12 +91,3 @@ class LinearClassifier(LinearClassifierMixin, StreamingEstimator):
                 self.class_weight, classes=self.classes_, y=y, sample_weight=weight
             )
         return X, codes, weight, class_weight
-
-    def _codes(self, classes: Array, y: Array) -> IntArray:
-        codes, known = look_up(classes, y)
-        if not known.all():
-            raise ValueError(
-                f"y contains {y[~known][0]!r}, which is not among the classes of the first call: "
-                f"{classes!r}"
-            )
-        return codes

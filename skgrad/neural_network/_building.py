@@ -29,7 +29,9 @@ BATCH_SIZE = 200
 
 def network_solver(solver: str | Solver) -> Solver:
     """Resolve a solver; "sgd" has Nesterov momentum here, as in scikit-learn's networks."""
-    return SGD(momentum=0.9, nesterov=True) if solver == "sgd" else get_solver(solver)
+    if solver == "sgd":
+        return SGD(momentum=0.9, nesterov=True)
+    return get_solver("adam" if solver == "auto" else solver)
 
 
 def resolve_solver(estimator: Any, task: Task) -> Solver:

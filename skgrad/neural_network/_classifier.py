@@ -81,12 +81,9 @@ class NetworkClassifier(ClassifierMixin, MultilayerPerceptron):
         ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``.
         """
-        raw = self._raw(X)
-        if self.out_activation_ == "softmax":
-            return np.asarray(softmax(raw, axis=1))
-        if raw.shape[1] == 1:
-            return np.column_stack([expit(-raw), expit(raw)])
-        return np.asarray(expit(raw))
+        scores = self._class_scores(X)
+        coupled = self.out_activation_ == "softmax"
+        return np.asarray(softmax(scores, axis=1) if coupled else expit(scores))
 
     @available_if(_is_likelihood)
     def predict_log_proba(self, X: Any) -> FloatArray:
@@ -102,12 +99,14 @@ class NetworkClassifier(ClassifierMixin, MultilayerPerceptron):
         ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``.
         """
+        scores = self._class_scores(X)
+        coupled = self.out_activation_ == "softmax"
+        return np.asarray(log_softmax(scores, axis=1) if coupled else log_expit(scores))
+
+    def _class_scores(self, X: Any) -> FloatArray:
+        """Compute a score for each class or label; one for each of two classes, too."""
         raw = self._raw(X)
-        if self.out_activation_ == "softmax":
-            return np.asarray(log_softmax(raw, axis=1))
-        if raw.shape[1] == 1:
-            return np.column_stack([log_expit(-raw), log_expit(raw)])
-        return np.asarray(log_expit(raw))
+        return np.column_stack([-raw, raw]) if raw.shape[1] == 1 else raw
 
     def __sklearn_tags__(self) -> Tags:
         """Declare that multilabel targets are welcome."""

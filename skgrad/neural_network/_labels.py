@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import column_or_1d
 
-from skgrad._estimators import encode_labels, look_up
+from skgrad._estimators import class_codes, encode_labels
 from skgrad._typing import Array, FloatArray, IntArray
 from skgrad.losses import CrossEntropy, Logistic, Loss, Multinomial, get_loss
 
@@ -39,13 +39,7 @@ class Labels:
 
     def codes(self, y: Array) -> IntArray:
         """Look up the position of each row's class."""
-        codes, known = look_up(self.classes, y)
-        if not known.all():
-            raise ValueError(
-                f"y contains {y[~known][0]!r}, which is not among the classes of the first call: "
-                f"{self.classes!r}"
-            )
-        return codes
+        return class_codes(self.classes, y)
 
     def loss(self, loss: str | Loss, *, soft: bool) -> Loss:
         """Resolve the loss; ``soft`` targets are probabilities."""
@@ -114,12 +108,3 @@ def has_probabilities(loss: str | Loss) -> bool:
     """Tell whether a loss is a likelihood of labels."""
     targets = ("binary01", "class_index", "probabilities")
     return loss == "log_loss" or get_loss(loss).target in targets
-
-
-def check_same_classes(known: Array, classes: Any) -> None:
-    """Raise if later calls of partial_fit speak of other classes than the first."""
-    if not np.array_equal(known, unique_labels(classes)):
-        raise ValueError(
-            f"classes={classes!r} is not the same as on the last call to partial_fit, "
-            f"was: {known!r}"
-        )

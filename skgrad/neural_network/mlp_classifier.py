@@ -9,11 +9,11 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
+from skgrad._estimators import check_classes
 from skgrad.losses import Loss
 from skgrad.models.network import Initializer, InputScaling, Normalization
 from skgrad.neural_network._base import learns_in_batches
 from skgrad.neural_network._classifier import NetworkClassifier
-from skgrad.neural_network._labels import check_same_classes
 from skgrad.neural_network._tabular import recipe
 from skgrad.solvers import Solver
 
@@ -39,8 +39,8 @@ class MLPClassifier(NetworkClassifier):
         "log_loss" is the binary, multinomial or (for several labels) multilabel log loss; "hinge"
         and "squared_hinge" set each class against the rest; or an object of `skgrad.losses`.
     solver : str or Solver, default="adam"
-        A name, or an object of `skgrad.solvers`. "sgd" has Nesterov momentum of 0.9 here, as in
-        scikit-learn; ``SGD()`` is plain.
+        A name, or an object of `skgrad.solvers`. "auto" is "adam". "sgd" has Nesterov momentum of
+        0.9 here, as in scikit-learn; ``SGD()`` is plain.
     alpha : float, default=0.0001
         Strength of the penalty of the weights; biases are free. It means the same for every solver
         and every size of batch.
@@ -283,9 +283,5 @@ class MLPClassifier(NetworkClassifier):
                 "partial_fit does not support class_weight='balanced': the frequencies of classes "
                 "in the whole stream are unknown. Pass a dict of weights instead."
             )
-        known = self.classes_ if self.__sklearn_is_fitted__() else None
-        if known is None and classes is None:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
-        if known is not None and classes is not None:
-            check_same_classes(known, classes)
+        check_classes(self.classes_ if self.__sklearn_is_fitted__() else None, classes)
         return self._partial_fit(X, y, sample_weight, classes=classes)

@@ -40,8 +40,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         "squared_error", "absolute_error", "huber", "quantile", "multi_quantile" (several at once),
         "poisson", "epsilon_insensitive", or an object of `skgrad.losses`.
     solver : str or Solver, default="adam"
-        A name, or an object of `skgrad.solvers`. "sgd" has Nesterov momentum of 0.9 here, as in
-        scikit-learn; ``SGD()`` is plain.
+        A name, or an object of `skgrad.solvers`. "auto" is "adam". "sgd" has Nesterov momentum of
+        0.9 here, as in scikit-learn; ``SGD()`` is plain.
     alpha : float, default=0.0001
         Strength of the penalty of the weights; biases are free. It means the same for every solver
         and every size of batch.

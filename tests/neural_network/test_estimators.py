@@ -323,6 +323,14 @@ def test_data_frame_in_a_pipeline_and_a_grid_over_solvers():
     assert GridSearchCV(pipe, named, cv=2).fit(frame, y).best_score_ > 0.9
 
 
+def test_auto_is_adam(digits):
+    X, y = digits
+    clf = MLPClassifier((5,), solver="auto", max_iter=2).fit(X, y)
+    assert clf.solver_.name == "adam"
+    with pytest.raises(ValueError, match="y contains 5,"):
+        MLPClassifier().partial_fit(X, y % 3, classes=[0, 1, 2]).partial_fit(X[:1], [5])
+
+
 def test_names_mean_momentum_for_sgd_as_in_scikit_learn():
     clf = MLPClassifier(solver="sgd").set_params(solver__learning_rate=0.1)
     assert clf.solver == SGD(0.1, momentum=0.9, nesterov=True) or clf.solver.momentum == 0.9
