@@ -190,13 +190,16 @@ class Frame:
         """Whether products with the data cost less than the interpreter's overhead."""
         return self.n_samples * self.n_params <= CHEAP_PRODUCT
 
-    def smoothness(self) -> Smoothness:
-        """Bound the curvature of the whole objective and of single rows, for automatic steps."""
+    def smoothness(self, w: FloatArray | None = None) -> Smoothness:
+        """Bound the curvature of the whole objective and of single rows, for automatic steps.
+
+        The bounds hold everywhere: a network's objective measures at w, here it does not matter.
+        """
         eigenvalue = largest_eigenvalue(self._rows.data, self.model.row_length)
         mean = self._loss_curvature * eigenvalue + self._penalty_curvature()
         return Smoothness(mean, max(mean, self.row_smoothness()))
 
-    def row_smoothness(self) -> float:
+    def row_smoothness(self, w: FloatArray | None = None) -> float:
         """Bound the curvature of single rows; no less than that of the whole objective."""
         rotated = self.standardization.rotation is not None
         largest = self.n_samples * largest_row(self._rows.data, rotated=rotated)

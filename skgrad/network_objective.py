@@ -113,7 +113,6 @@ class NetworkObjective:
         self._weights = [group.where for group in network.layout.of_role(Role.WEIGHTS)]
         self._passes = Passes(network, loss, self.share, self.dtype)
         self._column_scale: FloatArray | None = None
-        self.point: FloatArray | None = None  # where the curvature is measured: the start
         self._n_batches = 1
 
     # -- facts that solvers ask for -----------------------------------------------------------
@@ -157,13 +156,12 @@ class NetworkObjective:
         """Compute F(w) of some rows."""
         return self.subsample(START_ROWS).value(w)
 
-    def smoothness(self) -> Smoothness:
-        """Estimate the curvature at ``point``, with room for its growth in training.
+    def smoothness(self, w: FloatArray) -> Smoothness:
+        """Estimate the curvature at w, with room for its growth in training.
 
         By the power method, with products of the Hessian from differences of gradients.
         """
-        assert self.point is not None
-        w, largest, sample = self.point, 0.0, self.subsample(START_ROWS)
+        largest, sample = 0.0, self.subsample(START_ROWS)
         _, gradient = sample.value_and_gradient(w)
         direction = gradient / max(float(norm(gradient)), float(np.finfo(self.dtype).tiny))
         step = math.sqrt(float(np.finfo(self.dtype).eps)) * max(1.0, float(norm(w)))
@@ -176,9 +174,9 @@ class NetworkObjective:
         bound = CURVATURE_GROWTH * max(largest, SMALLEST_CURVATURE)
         return Smoothness(bound, bound)
 
-    def row_smoothness(self) -> float:
+    def row_smoothness(self, w: FloatArray) -> float:
         """Take the mean's curvature for that of single rows: no bound is known."""
-        return self.smoothness().row
+        return self.smoothness(w).row
 
     def gradient_gap(self, w: FloatArray, gradient: FloatArray) -> float:
         """Return NaN: a gradient says nothing about the distance to the minimum."""

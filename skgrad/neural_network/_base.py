@@ -142,7 +142,6 @@ class MultilayerPerceptron(CallbackSupportMixin, NamedObjects):
             w = self._fitted_vector(objective) if warm else None
             if w is None:
                 w = initial_parameters(objective, self.weight_init, self.output_init, rng)
-            objective.point = w
             score = None if held_out is None else self._validation(objective, held_out)
             monitor = Monitor(
                 float(self.tol), float(self.n_iter_no_change), score, noisy=solver.stochastic
@@ -181,7 +180,6 @@ class MultilayerPerceptron(CallbackSupportMixin, NamedObjects):
                 if w is None:
                     w = initial_parameters(objective, self.weight_init, self.output_init, rng)
                 stream = Stream(solver, w, None, rng)
-            objective.point = stream.w
             monitor = Monitor(0.0, np.inf, noisy=True)
             with single_threaded_blas(task.X, objective.largest_product):
                 result = solver.run(

@@ -351,15 +351,15 @@ def _react(state: StochasticState, schedule: Schedule) -> StochasticState:
     return replace(state, rate=factor * state.rate, n_bad_epochs=0)
 
 
-def batch_smoothness(objective: Objective, batch_size: int) -> float:
+def batch_smoothness(objective: Objective, w: FloatArray, batch_size: int) -> float:
     """Bound the curvature that mini-batches see (Gower et al. 2019, proposition 3.8).
 
     Interpolates between a row's curvature (batches of one) and the mean's (all rows).
     """
     n = objective.n_samples
     if batch_size == 1:
-        return objective.row_smoothness()
-    bounds = objective.smoothness()
+        return objective.row_smoothness(w)
+    bounds = objective.smoothness(w)
     if batch_size >= n:
         return bounds.mean
     share = (n - batch_size) / (batch_size * (n - 1.0))

@@ -99,7 +99,7 @@ class GradientDescent(Solver):
         value, gradient = objective.value_and_gradient(w)
         step = self.learning_rate
         if isinstance(step, str):
-            step = 1.0 / objective.smoothness().mean
+            step = 1.0 / objective.smoothness(w).mean
         norm = float(np.linalg.norm(gradient))
         return DescentState(value, norm, float(step), gradient=gradient, velocity=np.zeros_like(w))
 

@@ -83,7 +83,7 @@ class ProximalGradient(Solver):
         """Choose the first step."""
         step = self.learning_rate
         if isinstance(step, str):
-            step = 1.0 / objective.smoothness().mean
+            step = 1.0 / objective.smoothness(w).mean
         return ProximalState(objective.value(w), step_size=float(step), previous=w)
 
     def step(

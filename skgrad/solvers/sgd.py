@@ -119,4 +119,4 @@ class SGD(StochasticSolver):
 
     def automatic_rate(self, objective: Objective, w: FloatArray, batch_size: int) -> float:
         """Divide by the curvature that batches see; momentum multiplies steps by 1 / (1 - beta)."""
-        return (1.0 - self.momentum) / batch_smoothness(objective, batch_size)
+        return (1.0 - self.momentum) / batch_smoothness(objective, w, batch_size)
