@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from skgrad._typing import FloatArray
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization
 from skgrad.penalties import Penalty
-from skgrad.rows import Batch, RowSum
+from skgrad.rows import RowSum
 
 
 class HingeForm:
@@ -87,7 +88,7 @@ class HingeForm:
     def backward(self, theta: FloatArray) -> FloatArray:
         """Multiply by the transpose of the linear map `forward`."""
         raw = theta[: self.n_raw].reshape(-1, self.model.n_outputs)
-        gradient = self._sum(self._row_sum, self._pull, raw)
+        gradient = self._sum(self._row_sum, self.model.backward, raw)
         if self.on_coef:
             coef = self.model.coef(gradient)
             coef += self.standardization.pull(theta[self.n_raw :].reshape(coef.shape))
@@ -96,7 +97,7 @@ class HingeForm:
     def hessian(self, weights: FloatArray) -> FloatArray:
         """Compute blocks of the Hessian of sum_j weights_j z_j^2 / 2 + mu |coef|^2 / 2."""
         raw = weights[: self.n_raw].reshape(-1, self.model.n_outputs)
-        blocks = self._sum(self._tall, self._curve, raw)
+        blocks = self._sum(self._tall, self.model.hessian, raw)
         p = self.model.n_features
         curvature = np.full((len(blocks), p), self.ridge, dtype=blocks.dtype)
         if self.on_coef:
@@ -111,18 +112,16 @@ class HingeForm:
         return blocks
 
     def _sum(
-        self, rows: RowSum, kernel: Callable[[Batch], FloatArray], terms: FloatArray
+        self, rows: RowSum, kernel: Callable[[Any, FloatArray], FloatArray], terms: FloatArray
     ) -> FloatArray:
         """Add up over blocks of rows, which bring their part of ``terms`` along as targets."""
         terms = terms.astype(self.A.dtype, copy=False)
-        total: FloatArray = rows.with_targets(terms).reduce(kernel)
+        total: FloatArray
+        if len(rows.blocks) == 1:
+            total = kernel(rows.data.A, terms)
+        else:
+            total = rows.with_targets(terms).reduce(lambda block: kernel(block.A, block.y))
         return total.astype(np.float64, copy=False)
-
-    def _pull(self, block: Batch) -> FloatArray:
-        return self.model.backward(block.A, block.y)
-
-    def _curve(self, block: Batch) -> FloatArray:
-        return self.model.hessian(block.A, block.y)
 
     def ridge_gradient(self, w: FloatArray) -> FloatArray:
         """Compute the gradient of the quadratic part."""
