@@ -1,0 +1,17 @@
+"""Gradient sensitivities of fitted models, in the columns that the user has."""
+
+from skgrad.inspection.chain import (
+    FiniteDifferenceWarning,
+    NonDifferentiableError,
+    register_jacobian,
+)
+from skgrad.inspection.gradients import input_gradients, input_jacobian, vjp
+
+__all__ = [
+    "FiniteDifferenceWarning",
+    "NonDifferentiableError",
+    "input_gradients",
+    "input_jacobian",
+    "register_jacobian",
+    "vjp",
+]

@@ -1,0 +1,94 @@
+"""The rules of the chain: one function for each class of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import signature
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import numpy as np
+
+from skgrad._typing import FloatArray
+from skgrad.inspection.chain.local import Local
+
+if TYPE_CHECKING:
+    from skgrad.inspection.chain.walk import Walk
+
+# rule(step, X, walk) for a transformer; for a predictor, `walk.response` says what to compute.
+Rule: TypeAlias = "Callable[[Any, Any, Walk], Local]"
+R = TypeVar("R", bound=Callable[..., Local])
+
+_RULES: dict[type, Rule] = {}
+
+
+def rule(*classes: type) -> Callable[[R], R]:
+    """Register a rule for classes and their subclasses."""
+
+    def register(function: R) -> R:
+        for cls in classes:
+            _RULES[cls] = function
+        return function
+
+    return register
+
+
+def find_rule(step: Any) -> Rule | None:
+    """Find the rule of a step's class, or else of its nearest base class."""
+    return next((_RULES[cls] for cls in type(step).__mro__ if cls in _RULES), None)
+
+
+def register_jacobian(cls: type, function: Callable[..., Any]) -> None:
+    r"""Teach the chain rule the derivative of a class of transformers or predictors.
+
+    Parameters
+    ----------
+    cls : type
+        The class; its subclasses inherit the rule.
+    function : callable
+        Either ``function(step, X)``, which returns the Jacobian of `transform` (of the response,
+        for predictors): shape (n_samples, n_out, n_in), or (n_out, n_in) if it is the same for all
+        rows. Or ``function(step, X, cotangent)``, which returns for each row the product
+        :math:`J(x)^\top c` with the cotangent, shape (n_samples, n_in), and never forms the
+        Jacobian.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.base import BaseEstimator, TransformerMixin
+    >>> from skgrad.inspection import input_jacobian, register_jacobian
+    >>> class Squares(TransformerMixin, BaseEstimator):
+    ...     def fit(self, X, y=None):
+    ...         self.n_features_in_ = X.shape[1]
+    ...         return self
+    ...
+    ...     def transform(self, X):
+    ...         return X**2
+    >>> register_jacobian(Squares, lambda step, X, cotangent: 2.0 * X * cotangent)
+    >>> X = np.array([[1.0, 3.0]])
+    >>> input_jacobian(Squares().fit(X), X)
+    array([[[2., 0.],
+            [0., 6.]]])
+    """
+    if not isinstance(cls, type):
+        raise TypeError(f"cls must be a class, got {cls!r}.")
+    n_parameters = len(signature(function).parameters)
+    if n_parameters not in (2, 3):
+        raise ValueError(
+            f"function must take (step, X) or (step, X, cotangent), got one of {n_parameters}"
+            " parameters."
+        )
+
+    def registered(step: Any, X: Any, walk: Walk) -> Local:
+        value = walk.output(step, X)
+        if n_parameters == 3:
+            return Local(value, lambda cotangent: np.asarray(function(step, X, cotangent)))
+        return from_jacobian(value, np.asarray(function(step, X), dtype=np.float64))
+
+    _RULES[cls] = registered
+
+
+def from_jacobian(value: Any, jacobian: FloatArray) -> Local:
+    """Pull by a Jacobian: (n_samples, n_out, n_in), or (n_out, n_in) of an affine step."""
+    if jacobian.ndim == 2:
+        return Local(value, lambda cotangent: cotangent @ jacobian, affine=True)
+    return Local(value, lambda cotangent: np.einsum("no,noi->ni", cotangent, jacobian))
