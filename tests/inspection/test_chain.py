@@ -49,9 +49,7 @@ def test_gradients_in_raw_columns_match_differences(pipeline, people, response):
     for column in NUMERIC:
         h = 1e-5 * frame[column].std()
         ends = [frame.assign(**{column: frame[column] + step}) for step in (h, -h)]
-        upper, lower = (
-            np.reshape(getattr(pipeline, response)(end), (200, -1))[:, -1] for end in ends
-        )
+        values = [np.reshape(getattr(pipeline, response)(end), (200, -1))[:, -1] for end in ends]
         here = gradients[:, frame.columns.get_loc(column)]
         np.testing.assert_allclose(here, (values[0] - values[1]) / (2 * h), rtol=1e-6, atol=1e-9)
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import signature
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from skgrad._typing import FloatArray
 from skgrad.inspection.chain.local import Local
 
-if TYPE_CHECKING:
-    from skgrad.inspection.chain.walk import Walk
-
-# rule(step, X, walk) for a transformer; for a predictor, `walk.response` says what to compute.
-Rule: TypeAlias = "Callable[[Any, Any, Walk], Local]"
+# rule(step, X, walk) with a `Walk`; for a predictor, `walk.response` says what to compute.
+Rule: TypeAlias = Callable[[Any, Any, Any], Local]
 R = TypeVar("R", bound=Callable[..., Local])
 
 _RULES: dict[type, Rule] = {}
@@ -78,7 +75,7 @@ def register_jacobian(cls: type, function: Callable[..., Any]) -> None:
             " parameters."
         )
 
-    def registered(step: Any, X: Any, walk: Walk) -> Local:
+    def registered(step: Any, X: Any, walk: Any) -> Local:
         value = walk.output(step, X)
         if n_parameters == 3:
             return Local(value, lambda cotangent: np.asarray(function(step, X, cotangent)))
