@@ -115,8 +115,8 @@ class Walk:
         nothing to encode.
         """
         sources = np.where(owners == SEVERAL, SEVERAL, self.sources[owners])
-        pinned = self.pins is not None and self.trail in self.pins
-        value = self.pins[self.trail] if pinned else step.transform(X)
+        pins = self.pins or {}
+        value = pins[self.trail] if self.trail in pins else step.transform(X)
         leaf = self.leaves[self.trail] = Leaf(step, value, sources)
         # A category has no derivative: NaN says so, where 0 would be a silent lie. On a path the
         # leaf carries all that there is.
