@@ -78,11 +78,10 @@ def attributions(
     Returns
     -------
     Bunch
-        ``attributions``, shape (n_samples, n_features), or (n_samples, n_features, n_outputs) for several
-        outputs; ``base_values``, the response that those of "integrated" and "expected" start
-        from; ``delta``, shape (n_samples,), or (n_samples, n_outputs): what these miss to the
-        response; ``data``, X at the step asked for; ``feature_names``; ``targets``; ``unit``;
-        ``method``.
+        ``attributions``, shape (n_samples, n_features), and a last axis for several outputs;
+        ``base_values``, the response that those of "integrated" and "expected" start from;
+        ``delta``, shape (n_samples,) or (n_samples, n_outputs): what these miss to the response;
+        ``data``, X at the step asked for; ``feature_names``; ``targets``; ``unit``; ``method``.
 
     References
     ----------
@@ -164,8 +163,8 @@ def unit_of(method: Method, scale: str | None) -> str:
     if method.additive:
         return f"contribution to {of}"
     per = {
-        "std": "change of one standard deviation",
-        "iqr": "change of one interquartile range",
+        "std": "standard deviation",
+        "iqr": "interquartile range",
         "input": "relative change",
         None: "unit",
     }

@@ -11,6 +11,7 @@ from sklearn.utils import Bunch
 from skgrad._typing import FloatArray, IntArray
 from skgrad.inspection.attribution import KEPT_VALUES, prepare, unit_of
 from skgrad.inspection.methods import Method
+from skgrad.inspection.running import RunningMoments
 
 AGGREGATIONS = ("mean_abs", "rms", "mean", "max")
 
@@ -130,8 +131,8 @@ class _Tally:
 
     def __init__(self, aggregation: str, n_rows: int, n_features: int) -> None:
         self.aggregation = aggregation
-        self.total = self.total_square = 0.0
-        self.sum, self.square = np.zeros(n_features), np.zeros(n_features)
+        self.weight = self.squared_weight = 0.0
+        self.moments = RunningMoments(n_features)
         self.largest = np.zeros(n_features)
         kept = n_rows * n_features <= KEPT_VALUES
         self.rows = np.empty((n_features, n_rows)) if kept else None
@@ -147,26 +148,23 @@ class _Tally:
         else:
             each = np.abs(values).mean(axis=2)
         w = np.ones(len(each)) if weight is None else weight
-        self.total += float(w.sum())
-        self.total_square += float((w**2).sum())
-        self.sum += w @ each
-        self.square += w @ each**2
+        self.weight += float(w.sum())
+        self.squared_weight += float((w**2).sum())
+        self.moments.add(each, weight)
         np.maximum(self.largest, each[w > 0.0].max(axis=0, initial=0.0), out=self.largest)
         if self.rows is not None:
             self.rows[:, rows] = (np.sqrt(each) if self.aggregation == "rms" else each).T
 
     def forget(self, columns: IntArray) -> None:
         """Put NaN in columns that have no signed mean."""
-        self.sum[columns] = np.nan
+        self.moments.mean[columns] = np.nan
         if self.rows is not None:
             self.rows[columns] = np.nan
 
     def summary(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Compute the mean, the deviation over rows, and the standard error of the mean."""
-        mean = self.sum / self.total
-        # Rounding may leave a variance of constant attributions just below zero.
-        deviation = np.sqrt(np.maximum(self.square / self.total - mean**2, 0.0))
-        error = deviation * np.sqrt(self.total_square) / self.total
+        mean, deviation = self.moments.mean, np.sqrt(self.moments.variance)
+        error = deviation * np.sqrt(self.squared_weight) / self.weight
         if self.aggregation == "rms":  # of the squares: to first order, half as much of the root
             root = np.sqrt(mean)
             half = 2.0 * np.where(root > 0.0, root, 1.0)

@@ -11,6 +11,7 @@ from skgrad._typing import FloatArray
 from skgrad.inspection._question import Question
 from skgrad.inspection.chain.columns import dense, take_columns, take_rows, width
 from skgrad.inspection.points import numbers_of
+from skgrad.inspection.running import RunningMoments
 
 SCALES = ("std", "iqr", "input", None)
 
@@ -39,22 +40,8 @@ def column_scales(
 
 
 def _deviations(question: Question, X: Any, weight: FloatArray | None) -> FloatArray:
-    """Compute weighted standard deviations chunk by chunk, merging means and squares."""
-    p = width(X) if sparse.issparse(X) else len(question.numeric)
-    total, mean, squares = np.zeros(p), np.zeros(p), np.zeros(p)
+    moments = RunningMoments(len(question.numeric))
     for rows in question.chunks(X):
         numbers = dense(numbers_of(take_rows(X, rows), question.numeric))
-        w = np.ones(len(numbers)) if weight is None else weight[rows]
-        present = np.isfinite(numbers) * w[:, None]
-        here = present.sum(axis=0)
-        shift = np.where(total > 0.0, mean, np.nan_to_num(numbers[0]))
-        moved = np.where(present > 0.0, numbers - shift, 0.0)
-        size = np.maximum(here, np.finfo(float).tiny)
-        delta = (present * moved).sum(axis=0) / size
-        squares += (present * (moved - delta) ** 2).sum(axis=0)
-        both = np.maximum(total + here, np.finfo(float).tiny)
-        squares += (shift + delta - mean) ** 2 * total * here / both
-        mean += (shift + delta - mean) * here / both
-        total += here
-    deviations: FloatArray = np.sqrt(squares / np.maximum(total, np.finfo(float).tiny))
-    return deviations
+        moments.add(numbers, None if weight is None else weight[rows])
+    return np.sqrt(moments.variance)
