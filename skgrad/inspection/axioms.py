@@ -214,7 +214,7 @@ class _Case:
         numeric, X = self.question.numeric, self.X
         numbers = dense(numbers_of(X, numeric))
         if keep:
-            Z = with_numbers(X, numeric, numbers @ np.linalg.inv(matrix).T)
+            Z = with_numbers(X, numeric, numbers / np.diag(matrix))
         else:
             Z = _with_column(X, numbers[:, 0])
         model = self.question.estimator
