@@ -25,6 +25,11 @@ class Capability(Enum):
     LINEAR = "a linear model"
     BOX_DUAL = "a loss with one kink or two, an L2 penalty and data stored by rows"
     SMOOTH_DUAL = "a smooth loss with a compiled formula, an L2 penalty and data stored by rows"
+    CONVEX_PENALTY = "a convex penalty"
+    ZERO_KINKS = "a convex penalty of single coefficients, with kinks at zero only"
+    COORDINATE_STEPS = "a penalty whose proximal operator takes a step for each coefficient"
+    CONSTRAINT = "a constraint, and besides it no penalty but a smooth one"
+    BOUNDED_CONSTRAINT = "a bounded constraint, and besides it no penalty but a smooth one"
 
 
 class Smoothness(NamedTuple):
@@ -38,6 +43,8 @@ def offered(loss: Loss, penalty: Penalty, X: Matrix, y: Array) -> frozenset[Capa
     """Tell what solvers can rely on."""
     shrinkage = penalty.l1_strength is not None
     in_rows = has_contiguous_rows(X)
+    region, rest = penalty.region, penalty.finite_part
+    constrained = region is not None and (rest is None or rest.smooth)
     return frozenset(
         capability
         for capability, holds in (
@@ -49,6 +56,11 @@ def offered(loss: Loss, penalty: Penalty, X: Matrix, y: Array) -> frozenset[Capa
             (Capability.ROW_EPOCHS, loss.formula is not None and shrinkage),
             (Capability.BOX_DUAL, in_rows and has_box_dual(loss, penalty, y)),
             (Capability.SMOOTH_DUAL, in_rows and has_smooth_dual(loss, penalty)),
+            (Capability.CONVEX_PENALTY, penalty.convex),
+            (Capability.ZERO_KINKS, penalty.separable and penalty.convex and region is None),
+            (Capability.COORDINATE_STEPS, penalty.per_coordinate),
+            (Capability.CONSTRAINT, constrained),
+            (Capability.BOUNDED_CONSTRAINT, constrained and region is not None and region.bounded),
         )
         if holds
     )
@@ -59,6 +71,7 @@ def lack(capability: Capability, loss: Loss, penalty: Penalty, X: Matrix) -> str
     loss_name, penalty_name = type(loss).__name__, type(penalty).__name__
     both = f"the loss is {loss_name} and the penalty {penalty_name}"
     order = "rows" if has_contiguous_rows(X) else "columns"
+    given = f"the penalty is {penalty!r}"
     return {
         Capability.SMOOTH_LOSS: f"the {loss_name} loss is not smooth",
         Capability.SMOOTH_PENALTY: f"the {penalty_name} penalty is not smooth",
@@ -69,4 +82,9 @@ def lack(capability: Capability, loss: Loss, penalty: Penalty, X: Matrix) -> str
         Capability.LINEAR: "the model is a network",
         Capability.BOX_DUAL: f"{both}, and X is stored by {order}",
         Capability.SMOOTH_DUAL: f"{both}, and X is stored by {order}",
+        Capability.CONVEX_PENALTY: f"the {penalty_name} penalty is not convex",
+        Capability.ZERO_KINKS: given,
+        Capability.COORDINATE_STEPS: f"that of {penalty_name} does not",
+        Capability.CONSTRAINT: given,
+        Capability.BOUNDED_CONSTRAINT: given,
     }[capability]

@@ -48,12 +48,12 @@ def certified_gap(
     Returns
     -------
     float
-        The bound; NaN without a penalty, for which there is none.
+        The bound; NaN without a penalty or with one that is not convex: there is none.
     """
-    if isinstance(penalty, NoPenalty):
+    if isinstance(penalty, NoPenalty) or not penalty.convex:
         return math.nan
     data = rows.data
-    raw = _predict(rows, model, w)
+    raw = predict(rows, model, w)
     primal = data.sum(loss.value(data.y, raw)) + penalty.value(scaling.coef_to_user(model.coef(w)))
     if multipliers is None:
         if model.fit_intercept and loss.smooth:
@@ -83,13 +83,14 @@ def extrapolated_multipliers(
     the bound off them. It is then as good as Newton's step itself, and an iteration earlier than
     with the derivatives at target.
     """
-    y, raw = rows.data.y, _predict(rows, model, w)
-    change = _predict(rows, model, target) - raw
+    y, raw = rows.data.y, predict(rows, model, w)
+    change = predict(rows, model, target) - raw
     curved = loss.curvature_product(loss.curvature_state(y, raw), change)
     return loss.gradient(y, raw) + curved
 
 
-def _predict(rows: RowSum, model: LinearModel, w: FloatArray) -> FloatArray:
+def predict(rows: RowSum, model: LinearModel, w: FloatArray) -> FloatArray:
+    """Compute the raw predictions of all rows."""
     if len(rows.blocks) == 1:
         return model.forward(w, rows.data.A)
     return np.concatenate(list(map_in_order(lambda block: model.forward(w, block.A), rows.blocks)))
@@ -106,7 +107,7 @@ def _with_best_intercepts(data: Batch, loss: Loss, raw: FloatArray) -> FloatArra
         size = float(np.abs(terms).sum(dtype=np.float64))
         if float(np.abs(slope).max()) <= ROUNDING * float(np.finfo(np.float64).eps) * size:
             break
-        raw -= _newton_step(data, loss, y, raw, slope)
+        raw -= newton_step(data, loss, y, raw, slope)
     return raw
 
 
@@ -115,10 +116,10 @@ def _total(data: Batch, terms: FloatArray) -> FloatArray:
     return total
 
 
-def _newton_step(
+def newton_step(
     data: Batch, loss: Loss, y: Array, raw: FloatArray, slope: FloatArray
 ) -> FloatArray:
-    """Divide the slope by the curvature, summed over the rows."""
+    """Divide the intercepts' slope by the curvature, summed over the rows; zero where none is."""
     if not loss.coupled:
         curvature = _total(data, loss.curvature(y, raw))
         flat = curvature == 0.0

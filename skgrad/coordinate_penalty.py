@@ -218,7 +218,9 @@ class CoordinatePenalty:
         scale = self.standardization.scale
         steps = self.model.coef(step_size) if isinstance(step_size, np.ndarray) else step_size
         moved = w.copy()
-        coef = self.penalty.prox(self.coef(w), steps * scale**2)
+        # A penalty that knows one step size only has columns that are scaled alike.
+        gain = scale**2 if self.penalty.per_coordinate else float(scale[0]) ** 2
+        coef = self.penalty.prox(self.coef(w), steps * gain)
         self.model.coef(moved)[...] = coef * self.standardization.inverse_scale
         return moved
 

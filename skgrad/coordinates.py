@@ -11,6 +11,7 @@ from scipy.sparse import csr_array, csr_matrix
 from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.losses import Loss
 from skgrad.models import Standardization
+from skgrad.penalties import Penalty
 from skgrad.moments import column_moments, nonzero_sizes
 from skgrad.rows import Batch
 
@@ -79,6 +80,22 @@ def standardize(
     variance += ridge
     variance[constant] = np.inf
     return Standardization(mean.astype(X.dtype), (1.0 / np.sqrt(variance)).astype(X.dtype))
+
+
+def suited(scaling: Standardization, penalty: Penalty) -> Standardization:
+    """Adapt coordinates to what a penalty can do.
+
+    A constraint may have no place for zero: constant columns, which are pinned to it otherwise, get
+    the scale of a typical column. One that knows a single step size needs columns scaled alike.
+    """
+    if penalty.region is None and penalty.per_coordinate:
+        return scaling
+    scale = scaling.scale
+    typical = np.median(scale[scale > 0]) if scale.any() else scale.dtype.type(1.0)
+    scale = np.where(scale > 0, scale, typical)
+    if not penalty.per_coordinate:
+        scale = np.full_like(scale, typical)
+    return Standardization(scaling.center, scale.astype(scaling.scale.dtype, copy=False))
 
 
 def uniform(X: csr_array | csr_matrix) -> Standardization | None:

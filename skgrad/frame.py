@@ -21,9 +21,11 @@ from skgrad.coordinates import (
     largest_row,
     shortest,
     standardize,
+    suited,
     typical_curvature,
     uniform,
 )
+from skgrad.feasible import FeasibleSet
 from skgrad.linalg import density, is_small
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
@@ -119,6 +121,7 @@ class Frame:
                 standardization = moments.standardization(ridge, X.dtype)
             else:
                 standardization = standardize(X, weight, centered=model.fit_intercept, ridge=ridge)
+            standardization = suited(standardization, penalty)
         self._moments = moments
         self._move(standardization, y, weight)
 
@@ -218,6 +221,17 @@ class Frame:
         curvature = self._loss_curvature * largest * mean_squared_norm(self.X)
         return curvature / self.penalty.strong_convexity
 
+    @property
+    def feasible(self) -> FeasibleSet:
+        """The set that a constraint leaves, and what F is worth on it besides the loss."""
+        return FeasibleSet(
+            self._rows, self.model, self.loss, self._penalty, self._loss_curvature,
+            self._count_passes,
+        )  # fmt: skip
+
+    def _count_passes(self, passes: float) -> None:
+        self.passes += passes
+
     def _variant(self) -> Self:
         """Copy what is to get other rows, columns, coordinates or another loss."""
         variant = copy(self)
@@ -227,13 +241,13 @@ class Frame:
     # -- coordinates ------------------------------------------------------------------------------
 
     def start(self) -> FloatArray:
-        """Best constant prediction, or nearly, as a parameter vector with zero coefficients."""
+        """Best constant prediction, or nearly, with coefficients of zero or nearest to zero."""
         w = np.zeros(self.n_params, dtype=self.dtype)
         if self.model.fit_intercept:
             data = self._rows.data
             best = self.loss.constant(data.y, data.row_weights(), n_outputs=self.n_outputs)
             self.model.rows(w)[:, self.model.n_features] = best
-        return w
+        return w if self.penalty.region is None else self._penalty.prox(w, 1.0)
 
     @property
     def user_model(self) -> LinearModel:

@@ -34,7 +34,7 @@ def gradient_gaps(
     jumps (and may vanish) it is the first-order effect. NaN if no bound holds.
     """
     mu = penalty.strong_convexity
-    if mu == 0.0 or not loss.smooth:
+    if mu <= 0.0 or not loss.smooth:
         return np.full(model.n_outputs, math.nan)
     rows, p = model.rows(gradient), model.n_features
     slope = scaling.push(rows[:, :p])
@@ -63,7 +63,7 @@ def duality_gap(
     unless dual variables are given.
     """
     unpenalised = isinstance(penalty, NoPenalty)
-    if unpenalised and multipliers is None:
+    if (unpenalised and multipliers is None) or not penalty.convex:
         return math.nan
     raw = model.forward(w, data.A)
     theta = loss.gradient(data.y, raw) if multipliers is None else multipliers
@@ -93,7 +93,7 @@ def dual_bound(
     less :math:`c (1 - c) (loss + loss^*(0))` for a quadratic loss, which is then exact. NaN for
     smooth penalties (see `gradient_gap`) and far from the minimum.
     """
-    if penalty.penalty.smooth:
+    if penalty.penalty.smooth or not penalty.penalty.convex:
         return math.nan
     dual = -penalty.standardization.push(model.coef(gradient))
     c = penalty.penalty.dual_scaling(dual)

@@ -124,6 +124,7 @@ class NetworkObjective:
             Capability.LAYERS: True,
             Capability.SMOOTH_LOSS: self.loss.smooth,
             Capability.SMOOTH_PENALTY: self.penalty.smooth,
+            Capability.COORDINATE_STEPS: self.penalty.per_coordinate,
         }
         return frozenset(capability for capability, holds in facts.items() if holds)
 

@@ -208,9 +208,6 @@ class Objective(Frame):
             self._sweep, self._rows, self.loss, self._penalty, w, self.density, self._count_passes
         )
 
-    def _count_passes(self, passes: float) -> None:
-        self.passes += passes
-
     # -- how far from the optimum -----------------------------------------------------------------
 
     def gradient_gap(self, w: FloatArray, gradient: FloatArray) -> float:

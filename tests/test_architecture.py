@@ -55,6 +55,7 @@ FLOORS = {
     "certificates": 1.5,
     "gaps": 1.75,
     "columns": 1.8,
+    "feasible": 1.8,
     "capabilities": 1.8,
     "frame": 1.9,
     "objective": 2,

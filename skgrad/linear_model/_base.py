@@ -248,6 +248,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, NamedObjects):
             history = {key: np.append(earlier[key], history[key]) for key in history}
         self.history_ = history
         self.solver_ = solver
+        vars(self).update(solver.attributes(result.state))
         self._store_n_iter(len(history["loss"]))
         acceptable = max(float(self.tol), solver.acceptable_gap)
         self.optimality_gap_, self.gap_is_certified_ = result.relative_gap, False

@@ -19,12 +19,14 @@ from skgrad.solvers.adam import Adam
 from skgrad.solvers.augmented_lagrangian import AugmentedLagrangian
 from skgrad.solvers.cocoa import CoCoA
 from skgrad.solvers.dual_coordinate_ascent import DualCoordinateAscent
+from skgrad.solvers.frank_wolfe import FrankWolfe
 from skgrad.solvers.gradient_descent import GradientDescent
 from skgrad.solvers.interior_point import InteriorPoint
 from skgrad.solvers.lbfgs import LBFGS
 from skgrad.solvers.natural_gradient import NaturalGradient
 from skgrad.solvers.newton import Newton
 from skgrad.solvers.newton_cg import NewtonCG
+from skgrad.solvers.projected_gradient import ProjectedGradient
 from skgrad.solvers.proximal_gradient import ProximalGradient
 from skgrad.solvers.proximal_newton import ProximalNewton
 from skgrad.solvers.rmsprop import RMSProp
@@ -41,6 +43,7 @@ __all__ = [
     "CoCoA",
     "DivergenceError",
     "DualCoordinateAscent",
+    "FrankWolfe",
     "GradientDescent",
     "IncompatibleSolverError",
     "InteriorPoint",
@@ -48,6 +51,7 @@ __all__ = [
     "NaturalGradient",
     "Newton",
     "NewtonCG",
+    "ProjectedGradient",
     "ProximalGradient",
     "ProximalNewton",
     "RMSProp",
@@ -80,8 +84,10 @@ SOLVERS: dict[str, type[Solver]] = {
         Newton,
         SubsampledNewton,
         NewtonCG,
+        ProjectedGradient,
         ProximalGradient,
         ProximalNewton,
+        FrankWolfe,
         InteriorPoint,
         AugmentedLagrangian,
         DualCoordinateAscent,

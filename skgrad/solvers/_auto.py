@@ -10,6 +10,7 @@ from skgrad.solvers.cocoa import CoCoA
 from skgrad.solvers.lbfgs import LBFGS
 from skgrad.solvers.newton import Newton
 from skgrad.solvers.newton_cg import NewtonCG
+from skgrad.solvers.projected_gradient import ProjectedGradient
 from skgrad.solvers.proximal_gradient import ProximalGradient
 from skgrad.solvers.proximal_newton import ProximalNewton
 from skgrad.solvers.subsampled_newton import LARGEST_FACTOR, SubsampledNewton
@@ -76,6 +77,10 @@ def rows_matter_little(objective: Objective) -> bool:
 
 def choose_for_smooth_loss(objective: Objective) -> Solver:
     """Pick a method of Newton's family where it pays, else one that needs gradients only."""
+    if Capability.CONSTRAINT in objective.offers:
+        return ProjectedGradient()
+    if not ProximalNewton.needs <= objective.offers:
+        return ProximalGradient()
     if Capability.SMOOTH_PENALTY not in objective.offers:
         return ProximalGradient() if is_crowded(objective) else ProximalNewton()
     if objective.knows_hessian:

@@ -200,6 +200,10 @@ class Solver(Parameterized, ABC):
         """
         return None
 
+    def attributes(self, state: Any) -> dict[str, Any]:
+        """Return what a fitted estimator is to report besides the usual; by default nothing."""
+        return {}
+
     @final
     def check(self, objective: AnyObjective) -> None:
         """Raise if a hyper-parameter is invalid or the objective lacks what the solver needs."""

@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval
 
 from skgrad._kernels.formulas import CompiledUpdate, UpdateFormula
 from skgrad._typing import FloatArray
+from skgrad.capabilities import Capability
 from skgrad.objective import Objective
 from skgrad.schedules import Schedule
 from skgrad.solvers._stochastic import Moments, StochasticSolver, displacement_scale
@@ -50,6 +51,7 @@ class AdaGrad(StochasticSolver):
     """
 
     name = "adagrad"
+    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.COORDINATE_STEPS})
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "epsilon": [Interval(Real, 0, None, closed="neither")],
     }

@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval
 
 from skgrad._kernels.formulas import CompiledUpdate, UpdateFormula
 from skgrad._typing import FloatArray
+from skgrad.capabilities import Capability
 from skgrad.objective import Objective
 from skgrad.schedules import Schedule
 from skgrad.solvers._stochastic import Moments, StochasticSolver, displacement_scale
@@ -59,6 +60,7 @@ class Adam(StochasticSolver):
     """
 
     name = "adam"
+    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.COORDINATE_STEPS})
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "beta_1": [Interval(Real, 0, 1, closed="left")],
         "beta_2": [Interval(Real, 0, 1, closed="left")],

@@ -79,7 +79,9 @@ class AugmentedLagrangian(Solver):
     """
 
     name = "augmented_lagrangian"
-    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.LOSS_PROX})
+    needs: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.LOSS_PROX, Capability.CONVEX_PENALTY}
+    )
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "shrink": [Interval(Real, 0, 1, closed="neither")],

@@ -108,7 +108,9 @@ class ProximalNewton(Solver):
     """
 
     name = "proximal_newton"
-    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.LINEAR, Capability.SMOOTH_LOSS})
+    needs: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.LINEAR, Capability.SMOOTH_LOSS, Capability.ZERO_KINKS}
+    )
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "learning_rate": [Interval(Real, 0, 1, closed="right")],
     }

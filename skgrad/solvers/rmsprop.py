@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval
 
 from skgrad._kernels.formulas import CompiledUpdate, UpdateFormula
 from skgrad._typing import FloatArray
+from skgrad.capabilities import Capability
 from skgrad.objective import Objective
 from skgrad.schedules import Schedule
 from skgrad.solvers._stochastic import Moments, StochasticSolver, displacement_scale
@@ -56,6 +57,7 @@ class RMSProp(StochasticSolver):
     """
 
     name = "rmsprop"
+    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.COORDINATE_STEPS})
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "rho": [Interval(Real, 0, 1, closed="left")],
         "momentum": [Interval(Real, 0, 1, closed="left")],
