@@ -71,7 +71,6 @@ def lack(capability: Capability, loss: Loss, penalty: Penalty, X: Matrix) -> str
     loss_name, penalty_name = type(loss).__name__, type(penalty).__name__
     both = f"the loss is {loss_name} and the penalty {penalty_name}"
     order = "rows" if has_contiguous_rows(X) else "columns"
-    given = f"the penalty is {penalty!r}"
     return {
         Capability.SMOOTH_LOSS: f"the {loss_name} loss is not smooth",
         Capability.SMOOTH_PENALTY: f"the {penalty_name} penalty is not smooth",
@@ -83,8 +82,17 @@ def lack(capability: Capability, loss: Loss, penalty: Penalty, X: Matrix) -> str
         Capability.BOX_DUAL: f"{both}, and X is stored by {order}",
         Capability.SMOOTH_DUAL: f"{both}, and X is stored by {order}",
         Capability.CONVEX_PENALTY: f"the {penalty_name} penalty is not convex",
-        Capability.ZERO_KINKS: given,
+        Capability.ZERO_KINKS: f"the penalty is {penalty_name}",
         Capability.COORDINATE_STEPS: f"that of {penalty_name} does not",
-        Capability.CONSTRAINT: given,
-        Capability.BOUNDED_CONSTRAINT: given,
+        Capability.CONSTRAINT: _lack_of_constraint(penalty),
+        Capability.BOUNDED_CONSTRAINT: _lack_of_constraint(penalty),
     }[capability]
+
+
+def _lack_of_constraint(penalty: Penalty) -> str:
+    region, rest = penalty.region, penalty.finite_part
+    if region is None:
+        return f"the penalty is {type(penalty).__name__}"
+    if rest is not None and not rest.smooth:
+        return f"the {type(rest).__name__} penalty is not smooth"
+    return f"the {type(region).__name__} is not bounded"

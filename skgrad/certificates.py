@@ -48,7 +48,8 @@ def certified_gap(
     Returns
     -------
     float
-        The bound; NaN without a penalty or with one that is not convex: there is none.
+        The bound; NaN without a penalty or with one that is not convex, and where no dual
+        variables but zero are feasible.
     """
     if isinstance(penalty, NoPenalty) or not penalty.convex:
         return math.nan
@@ -67,6 +68,8 @@ def certified_gap(
     )
     dual = -scaling.push(model.coef(pulled))
     shrink = penalty.dual_scaling(dual)
+    if shrink == 0.0:
+        return math.nan
     conjugate = data.sum(loss.conjugate(data.y, shrink * theta))
     gap = primal + conjugate + penalty.conjugate(shrink * dual)
     return max(gap, 0.0) + ROUNDING * float(np.finfo(w.dtype).eps) * abs(primal)

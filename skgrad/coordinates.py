@@ -11,8 +11,8 @@ from scipy.sparse import csr_array, csr_matrix
 from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.losses import Loss
 from skgrad.models import Standardization
-from skgrad.penalties import Penalty
 from skgrad.moments import column_moments, nonzero_sizes
+from skgrad.penalties import Penalty
 from skgrad.rows import Batch
 
 # Rows that estimate the largest eigenvalue of A'A / n. The estimate is within a few per cent for

@@ -194,8 +194,10 @@ def best_shift(
     """
     start, y = raw.astype(np.float64), data.y
     y = y.astype(np.float64) if y.dtype.kind == "f" else y
-    shift, eps = np.zeros(raw.shape[1]), float(np.finfo(np.float64).eps)
-    moved, value = start, data.sum(loss.value(y, start))
+    eps = float(np.finfo(np.float64).eps)
+    shift: FloatArray = np.zeros(raw.shape[1])
+    moved: FloatArray = start
+    value = data.sum(loss.value(y, start))
     for _ in range(MAX_ITERATIONS):
         terms = data.weigh(loss.gradient(y, moved))
         slope = terms.sum(axis=0, dtype=np.float64)

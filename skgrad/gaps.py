@@ -58,9 +58,9 @@ def duality_gap(
     .. math:: F(w) + \frac{1}{S} \sum_i s_i loss_i^*(\theta_i) + penalty^*(-X'(s \theta) / S)
 
     The dual variables (by default the loss's derivatives at w) are shrunk until the penalty's
-    conjugate is finite. A dual residual of the intercepts, which should vanish, counts with its
-    first-order effect; so does the residual of unpenalised coefficients. NaN without penalty,
-    unless dual variables are given.
+    conjugate is finite; NaN if only zero is left. A dual residual of the intercepts, which should
+    vanish, counts with its first-order effect; so does the residual of unpenalised coefficients.
+    NaN without penalty, unless dual variables are given, and for one that is not convex.
     """
     unpenalised = isinstance(penalty, NoPenalty)
     if (unpenalised and multipliers is None) or not penalty.convex:
@@ -71,6 +71,8 @@ def duality_gap(
     dual = -scaling.push(model.coef(pulled))
     coef = scaling.coef_to_user(model.coef(w))
     shrink = 1.0 if unpenalised else penalty.dual_scaling(dual)
+    if shrink == 0.0:
+        return math.nan
     residual = float(np.abs(model.intercept(pulled) * model.intercept(w)).sum())
     residual += abs(float(np.vdot(dual, coef))) if unpenalised else 0.0
     primal = data.sum(loss.value(data.y, raw)) + penalty.value(coef)

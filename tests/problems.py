@@ -12,7 +12,26 @@ from skgrad.capabilities import Capability
 from skgrad.losses import LOSSES
 from skgrad.models import LinearModel
 from skgrad.objective import Objective
-from skgrad.penalties import L1, L2, ElasticNet, NonNegative, NoPenalty, Penalty
+from skgrad.penalties import (
+    L1,
+    L2,
+    MCP,
+    ElasticNet,
+    GroupLasso,
+    NonNegative,
+    NoPenalty,
+    Penalty,
+    constraints,
+)
+from skgrad.penalties.constraints import (
+    Box,
+    Constrained,
+    Constraint,
+    L1Ball,
+    L2Ball,
+    NuclearNormBall,
+    Simplex,
+)
 from skgrad.solvers import SOLVERS, choose_solver
 
 N_CLASSES = 3
@@ -37,9 +56,31 @@ PENALTY_PARAMETERS = {
     NonNegative: {"penalty": L1(0.02)},
     NoPenalty: {},
 }
-PENALTIES = [
-    value for name in penalties.__all__ if (value := getattr(penalties, name)) is not Penalty
-]  # an exported penalty without an entry above is an error
+# Penalties of other kinds than L1 and L2 terms, and constraints. Some of these are active and some
+# are not; the box has no place for zero in one column.
+COUPLED_PARAMETERS = {
+    GroupLasso: {"groups": [[0, 3], [1, 2], [4]], "alpha": 0.04},
+    L1Ball: {"radius": 0.6},
+    L2Ball: {"radius": 0.5},
+    Simplex: {"radius": 0.8},
+    NuclearNormBall: {"radius": 0.5},
+    Box: {"lower": [-0.2, -0.1, 0.1, -1.0, -0.3], "upper": 0.4},
+    Constrained: {"penalty": L2(0.03), "constraint": L1Ball(0.6)},
+}
+NOT_CONVEX = {MCP}  # there is no minimum that all solvers find
+
+
+def exported(module):
+    """Classes that a module exports, apart from the base class."""
+    kinds = [getattr(module, name) for name in module.__all__]
+    return [kind for kind in kinds if kind not in (Penalty, Constraint)]
+
+
+# An exported penalty without an entry above is an error.
+EVERY_PENALTY = [
+    kind for kind in exported(penalties) + exported(constraints) if kind not in NOT_CONVEX
+]
+PENALTIES = [kind for kind in EVERY_PENALTY if kind not in COUPLED_PARAMETERS]
 
 
 # Solvers of linear models: the others need a network.
@@ -51,7 +92,7 @@ def make_loss(name):
 
 
 def make_penalty(kind):
-    return kind(**PENALTY_PARAMETERS[kind])
+    return kind(**{**PENALTY_PARAMETERS, **COUPLED_PARAMETERS}[kind])
 
 
 # Data

@@ -7,14 +7,17 @@ from skgrad import LinearRegression, LinearSVC, LinearSVR, LogisticRegression
 from skgrad.augmentation import AUGMENTATIONS
 from skgrad.losses import LOSSES, Huber
 from skgrad.models.network import ACTIVATIONS, INITIALIZERS
-from skgrad.penalties import L1, L2, ElasticNet, NonNegative, NoPenalty
+from skgrad.penalties import L1, L2, MCP, ElasticNet, NonNegative, NoPenalty
+from skgrad.penalties.constraints import Box, L1Ball, L2Ball, NuclearNormBall, Simplex
 from skgrad.schedules import SCHEDULES
 from skgrad.solvers import SOLVERS, Adam
 
 ESTIMATORS = [LinearRegression, LogisticRegression, LinearSVC, LinearSVR]
-PENALTIES = [L1, L2, ElasticNet, NonNegative, NoPenalty]
+PENALTIES = [L1, L2, ElasticNet, NonNegative, NoPenalty, MCP]
+CONSTRAINTS = [Box, L1Ball, L2Ball, NuclearNormBall, Simplex]
 REGISTRIES = [LOSSES, SCHEDULES, SOLVERS, ACTIVATIONS, INITIALIZERS, AUGMENTATIONS]
-ALL = [*ESTIMATORS, *PENALTIES, *(kind for registry in REGISTRIES for kind in registry.values())]
+REGISTERED = [kind for registry in REGISTRIES for kind in registry.values()]
+ALL = [*ESTIMATORS, *PENALTIES, *CONSTRAINTS, *REGISTERED]
 
 
 @pytest.mark.parametrize("kind", ALL)

@@ -30,7 +30,7 @@ from skgrad.linalg import COMPILED_SIZE
 from skgrad.linear_model._problem import Problem
 from skgrad.losses import get_loss
 from skgrad.objective import Objective
-from skgrad.solvers import Result, Solver, Status, choose_solver, get_solver
+from skgrad.solvers import InteriorPoint, Result, Solver, Status, choose_solver, get_solver
 
 # Two more iterations of Newton's family, where a relative suboptimality of 1e-7 would leave
 # coefficients of least squares with four digits.
@@ -184,7 +184,8 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, NamedObjects):
         """Ask for more digits of what has a closed form or is a linear program: they are cheap."""
         automatic = isinstance(self.solver, str) and self.solver == "auto"
         least_squares = objective.constant_curvature and objective.penalty.smooth
-        linear = objective.loss.piecewise_linear and objective.penalty.strong_convexity == 0.0
+        program = InteriorPoint.needs <= objective.offers
+        linear = program and objective.penalty.strong_convexity == 0.0
         return float(self.tol) * (CHEAP_ACCURACY if automatic and (least_squares or linear) else 1)
 
     def _start(self, objective: Objective) -> FloatArray:
@@ -248,7 +249,8 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, NamedObjects):
             history = {key: np.append(earlier[key], history[key]) for key in history}
         self.history_ = history
         self.solver_ = solver
-        vars(self).update(solver.attributes(result.state))
+        for name, value in solver.attributes(result.state).items():
+            setattr(self, name, value)
         self._store_n_iter(len(history["loss"]))
         acceptable = max(float(self.tol), solver.acceptable_gap)
         self.optimality_gap_, self.gap_is_certified_ = result.relative_gap, False

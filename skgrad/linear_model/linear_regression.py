@@ -10,9 +10,11 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._tags import Tags
 
 from skgrad._typing import FloatArray
+from skgrad.linear_model._cost import OBJECTS, with_objects
 from skgrad.linear_model._regressor import LossRegressor, StreamingRegressor
 from skgrad.losses import LOSSES, Loss, Poisson, get_loss
 from skgrad.penalties import Penalty
+from skgrad.penalties.constraints import Constraint
 from skgrad.penalties.mixed import elastic_net
 from skgrad.solvers import Solver
 
@@ -46,6 +48,13 @@ class LinearRegression(MultiOutputMixin, StreamingRegressor, LossRegressor):
         Whether to fit an intercept. It is never penalised.
     positive : bool, default=False
         Whether to force coefficients to be non-negative.
+    penalty : Penalty, default=None
+        An object of `skgrad.penalties` in place of `alpha` and `l1_ratio`, such as
+        ``GroupLasso(groups)`` with groups of columns by name. It is added to the mean of the
+        losses.
+    constraint : Constraint, default=None
+        A set that the coefficients have to be in, an object of `skgrad.penalties.constraints` such
+        as ``L1Ball(2.0)``, on top of the penalty. The intercept is free.
     solver : "auto", str or Solver, default="auto"
         A name, an object of `skgrad.solvers`, or "auto". Every solver minimises the same objective.
     max_iter : int, default=1000
@@ -111,6 +120,7 @@ class LinearRegression(MultiOutputMixin, StreamingRegressor, LossRegressor):
         "alpha": [Interval(Real, 0, None, closed="left")],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
         "positive": ["boolean"],
+        **OBJECTS,
     }
 
     def __init__(
@@ -121,6 +131,8 @@ class LinearRegression(MultiOutputMixin, StreamingRegressor, LossRegressor):
         l1_ratio: float = 0.0,
         fit_intercept: bool = True,
         positive: bool = False,
+        penalty: Penalty | None = None,
+        constraint: Constraint | None = None,
         solver: str | Solver = "auto",
         max_iter: int = 1000,
         tol: float = 1e-7,
@@ -135,6 +147,8 @@ class LinearRegression(MultiOutputMixin, StreamingRegressor, LossRegressor):
         self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.penalty = penalty
+        self.constraint = constraint
         self.solver = solver
         self.max_iter = max_iter
         self.tol = tol
@@ -166,7 +180,8 @@ class LinearRegression(MultiOutputMixin, StreamingRegressor, LossRegressor):
         return loss
 
     def _penalty(self, n_outputs: int, total_weight: float) -> Penalty:
-        return elastic_net(float(self.alpha), float(self.l1_ratio), positive=self.positive)
+        plain = elastic_net(float(self.alpha), float(self.l1_ratio), positive=self.positive)
+        return with_objects(self, plain, ("alpha", "l1_ratio", "positive"))
 
     def _coef_attributes(self, coef: FloatArray, intercept: FloatArray) -> dict[str, Any]:
         if not self._flat:

@@ -10,10 +10,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skgrad._typing import FloatArray
 from skgrad.linear_model._classifier import LinearClassifier
+from skgrad.linear_model._cost import OBJECTS, with_objects
 from skgrad.linear_model._problem import Problem, as_column, check_magnitude
 from skgrad.linear_model._regressor import StreamingRegressor
 from skgrad.losses import EpsilonInsensitive, SquaredEpsilonInsensitive, get_loss
-from skgrad.penalties import L2
+from skgrad.penalties import L2, Penalty
+from skgrad.penalties.constraints import Constraint
 from skgrad.solvers import Solver
 
 
@@ -32,6 +34,13 @@ class LinearSVC(LinearClassifier):
         Inverse strength of the penalty.
     loss : {"squared_hinge", "hinge"}, default="squared_hinge"
         Loss.
+    penalty : Penalty, default=None
+        An object of `skgrad.penalties` in place of `C`, such as
+        ``GroupLasso(groups)`` with groups of columns by name. It is added to the mean of the
+        losses.
+    constraint : Constraint, default=None
+        A set that the coefficients have to be in, an object of `skgrad.penalties.constraints` such
+        as ``L1Ball(2.0)``, on top of the penalty. The intercept is free.
     fit_intercept : bool, default=True
         Whether to fit an intercept. It is never penalised.
     class_weight : dict, "balanced" or None, default=None
@@ -88,6 +97,7 @@ class LinearSVC(LinearClassifier):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **LinearClassifier._parameter_constraints,
         "loss": [StrOptions({"squared_hinge", "hinge"})],
+        **OBJECTS,
     }
 
     def __init__(
@@ -95,6 +105,8 @@ class LinearSVC(LinearClassifier):
         C: float = 1.0,
         *,
         loss: str = "squared_hinge",
+        penalty: Penalty | None = None,
+        constraint: Constraint | None = None,
         fit_intercept: bool = True,
         class_weight: Any = None,
         solver: str | Solver = "auto",
@@ -108,6 +120,8 @@ class LinearSVC(LinearClassifier):
     ) -> None:
         self.C = C
         self.loss = loss
+        self.penalty = penalty
+        self.constraint = constraint
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
         self.solver = solver
@@ -135,7 +149,7 @@ class LinearSVC(LinearClassifier):
             factor = class_weight[codes][:, None].astype(X.dtype)
             factor = factor if n_classes == 2 else np.where(sign > 0, factor, X.dtype.type(1.0))
             weight = factor if weight is None else weight * factor
-        penalty = L2(1.0 / (self.C * total))
+        penalty = with_objects(self, L2(1.0 / (self.C * total)), ("C",))
         return Problem(
             get_loss(self.loss), penalty, X, sign, weight, sign.shape[1], total_weight=total
         )
@@ -160,6 +174,13 @@ class LinearSVR(StreamingRegressor):
         Inverse strength of the penalty.
     loss : {"epsilon_insensitive", "squared_epsilon_insensitive"}, default="epsilon_insensitive"
         Loss, with q = 1 or q = 2.
+    penalty : Penalty, default=None
+        An object of `skgrad.penalties` in place of `C`, such as
+        ``GroupLasso(groups)`` with groups of columns by name. It is added to the mean of the
+        losses.
+    constraint : Constraint, default=None
+        A set that the coefficients have to be in, an object of `skgrad.penalties.constraints` such
+        as ``L1Ball(2.0)``, on top of the penalty. The intercept is free.
     fit_intercept : bool, default=True
         Whether to fit an intercept. It is never penalised.
     solver, max_iter, tol, warm_start, early_stopping
@@ -198,6 +219,7 @@ class LinearSVR(StreamingRegressor):
         "epsilon": [Interval(Real, 0, None, closed="left")],
         "C": [Interval(Real, 0, None, closed="neither")],
         "loss": [StrOptions({"epsilon_insensitive", "squared_epsilon_insensitive"})],
+        **OBJECTS,
     }
 
     def __init__(
@@ -206,6 +228,8 @@ class LinearSVR(StreamingRegressor):
         epsilon: float = 0.0,
         C: float = 1.0,
         loss: str = "epsilon_insensitive",
+        penalty: Penalty | None = None,
+        constraint: Constraint | None = None,
         fit_intercept: bool = True,
         solver: str | Solver = "auto",
         max_iter: int = 1000,
@@ -219,6 +243,8 @@ class LinearSVR(StreamingRegressor):
         self.epsilon = epsilon
         self.C = C
         self.loss = loss
+        self.penalty = penalty
+        self.constraint = constraint
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.max_iter = max_iter
@@ -250,7 +276,8 @@ class LinearSVR(StreamingRegressor):
         squared = self.loss == "squared_epsilon_insensitive"
         loss = (SquaredEpsilonInsensitive if squared else EpsilonInsensitive)(self.epsilon)
         total = float(len(y) if weight is None else weight.sum())
-        return Problem(loss, L2(1.0 / (self.C * total)), X, y, as_column(weight, X.dtype), 1, total)
+        penalty = with_objects(self, L2(1.0 / (self.C * total)), ("C",))
+        return Problem(loss, penalty, X, y, as_column(weight, X.dtype), 1, total)
 
     def _coef_attributes(self, coef: FloatArray, intercept: FloatArray) -> dict[str, Any]:
         return {"coef_": coef[0], "intercept_": intercept if self.fit_intercept else 0.0}

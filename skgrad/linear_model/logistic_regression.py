@@ -12,9 +12,12 @@ from sklearn.utils._param_validation import Interval
 
 from skgrad._typing import FloatArray
 from skgrad.linear_model._classifier import LinearClassifier
+from skgrad.linear_model._cost import OBJECTS, with_objects
 from skgrad.linear_model._problem import Problem, as_column
 from skgrad.linear_model._separation import Separation
 from skgrad.losses import Logistic, Multinomial
+from skgrad.penalties import Penalty
+from skgrad.penalties.constraints import Constraint
 from skgrad.penalties.mixed import elastic_net
 from skgrad.solvers import Solver
 
@@ -36,6 +39,13 @@ class LogisticRegression(LinearClassifier):
         can be separated have no optimum: the fit then ends with a warning that says by what.
     l1_ratio : float in [0, 1], default=0.0
         0 is the L2 penalty, 1 the L1 penalty.
+    penalty : Penalty, default=None
+        An object of `skgrad.penalties` in place of `C` and `l1_ratio`, such as
+        ``GroupLasso(groups)`` with groups of columns by name. It is added to the mean of the
+        losses.
+    constraint : Constraint, default=None
+        A set that the coefficients have to be in, an object of `skgrad.penalties.constraints` such
+        as ``L1Ball(2.0)``, on top of the penalty. The intercept is free.
     fit_intercept : bool, default=True
         Whether to fit an intercept. It is never penalised.
     class_weight : dict, "balanced" or None, default=None
@@ -102,6 +112,7 @@ class LogisticRegression(LinearClassifier):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **LinearClassifier._parameter_constraints,
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        **OBJECTS,
     }
 
     def __init__(
@@ -109,6 +120,8 @@ class LogisticRegression(LinearClassifier):
         C: float = 1.0,
         *,
         l1_ratio: float = 0.0,
+        penalty: Penalty | None = None,
+        constraint: Constraint | None = None,
         fit_intercept: bool = True,
         class_weight: Any = None,
         solver: str | Solver = "auto",
@@ -122,6 +135,8 @@ class LogisticRegression(LinearClassifier):
     ) -> None:
         self.C = C
         self.l1_ratio = l1_ratio
+        self.penalty = penalty
+        self.constraint = constraint
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
         self.solver = solver
@@ -177,14 +192,15 @@ class LogisticRegression(LinearClassifier):
         if class_weight is not None:
             weight = class_weight[codes] if weight is None else weight * class_weight[codes]
         total = float(len(codes) if weight is None else weight.sum())
-        penalty = elastic_net(1.0 / (self.C * total), float(self.l1_ratio))
+        plain = elastic_net(1.0 / (self.C * total), float(self.l1_ratio))
+        penalty = with_objects(self, plain, ("C", "l1_ratio"))
         weight = as_column(weight, X.dtype)
         if len(self.classes_) == 2:
             target = codes.astype(X.dtype)[:, None]
             problem = Problem(Logistic(), penalty, X, target, weight, 1, total)
         else:
             problem = Problem(Multinomial(), penalty, X, codes, weight, len(self.classes_), total)
-        if not np.isinf(self.C):
+        if not np.isinf(self.C) or self.constraint is not None:
             return problem
         names = getattr(self, "feature_names_in_", None)
         return replace(problem, separation=Separation(self.classes_, names, self.fit_intercept))
@@ -193,7 +209,7 @@ class LogisticRegression(LinearClassifier):
         if len(coef) > 1:
             # A shift common to all classes changes no probability: fix it, as scikit-learn does.
             intercept = intercept - intercept.mean()
-            if np.isinf(self.C):
+            if np.isinf(self.C) and self.constraint is None:
                 coef = coef - coef.mean(axis=0)
         return {"coef_": coef, "intercept_": intercept}
 

@@ -44,7 +44,7 @@ def positions(
     for column in columns:
         if column in known:
             found.append(known[column])
-        elif isinstance(column, Integral) and 0 <= column < n_features:
+        elif isinstance(column, Integral) and 0 <= int(column) < n_features:
             found.append(int(column))
         else:
             raise ValueError(_unknown(column, list(known), n_features, where))

@@ -95,7 +95,7 @@ class GroupLasso(Penalty):
         return 0.0
 
     def _labels(self, n_features: int) -> IntArray:
-        """Number the groups: that of each column, and one more for the columns in none."""
+        """Tell the number of each column's group; columns in none get one more number."""
         labels = np.full(n_features, len(self.groups))
         for number, group in enumerate(self.groups):
             labels[list(group)] = number
@@ -107,8 +107,9 @@ class GroupLasso(Penalty):
 
     def _lengths(self, terms: FloatArray) -> FloatArray:
         """Add up the terms of each group, shape (n_groups + 1,), in float64."""
-        labels = np.broadcast_to(self._labels(terms.shape[-1]), terms.shape)
-        return np.bincount(labels.ravel(), terms.ravel(), minlength=len(self.groups) + 1)
+        labels = np.broadcast_to(self._labels(terms.shape[-1]), terms.shape).ravel()
+        sums = np.bincount(labels, terms.ravel(), minlength=len(self.groups) + 1)
+        return sums.astype(np.float64, copy=False)
 
     def value(self, coef: FloatArray) -> float:
         squares = self._lengths(np.square(coef, dtype=np.float64))

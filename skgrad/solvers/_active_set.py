@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 import numpy as np
 

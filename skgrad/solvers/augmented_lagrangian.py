@@ -18,6 +18,8 @@ from skgrad.solvers._base import Run, Solver, State, Status
 # Accuracy of the inner minimisation relative to the gap it starts from.
 INNER_ACCURACY = 0.1
 MAX_INNER_ITERATIONS = 200
+# Those of first-order methods are cheap, and more are needed.
+MAX_FIRST_ORDER_ITERATIONS = 2000
 # The inner accuracy starts here and is TIGHTENED every time: were it tied to the gap alone, a gap
 # that is large because the inner problem was solved loosely would keep it loose.
 FIRST_ACCURACY = 1e-2
@@ -114,7 +116,8 @@ class AugmentedLagrangian(Solver):
         inner = self.inner if isinstance(self.inner, Solver) else choose_for_smooth_loss(smoothed)
         relative_gap = state.gap / abs(state.value) if state.value else 1.0
         accuracy = INNER_ACCURACY * max(run.tol, min(state.accuracy, relative_gap))
-        result = inner.run(smoothed, w, tol=accuracy, max_iter=MAX_INNER_ITERATIONS, rng=run.rng)
+        most = MAX_FIRST_ORDER_ITERATIONS if inner.first_order else MAX_INNER_ITERATIONS
+        result = inner.run(smoothed, w, tol=accuracy, max_iter=most, rng=run.rng)
         multipliers = smoothed.multipliers(result.w)
         value = objective.value(result.w)
         gap = objective.duality_gap(result.w, multipliers)

@@ -261,9 +261,7 @@ def _adaptive(
     return None
 
 
-def _exact(
-    feasible: FeasibleSet, move: Move, state: FrankWolfeState, land: Land
-) -> Landing | None:
+def _exact(feasible: FeasibleSet, move: Move, state: FrankWolfeState, land: Land) -> Landing | None:
     """Find the root of the slope along the move: by secants, in one for a quadratic function.
 
     The end that stays put has its slope halved (Illinois), so that both ends move.

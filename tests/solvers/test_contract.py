@@ -12,6 +12,7 @@ from tolerances import GAP_ESTIMATE
 
 from skgrad.losses import AbsoluteError, Hinge, Logistic, SquaredError
 from skgrad.penalties import L1, L2
+from skgrad.penalties.constraints import L1Ball
 from skgrad.solvers import (
     SGD,
     SOLVERS,
@@ -30,8 +31,8 @@ every_solver = pytest.mark.parametrize("name", LINEAR_SOLVERS)
 
 def objective_for(solver, **options):
     """Smallest problem that a solver takes."""
-    losses = [Logistic(), Hinge()]
-    objectives = [make_objective(loss, L2(0.05), Variant(), **options) for loss in losses]
+    parts = [(Logistic(), L2(0.05)), (Hinge(), L2(0.05)), (Logistic(), L1Ball(0.6))]
+    objectives = [make_objective(*pair, Variant(), **options) for pair in parts]
     return next(objective for objective in objectives if solver.needs <= objective.offers)
 
 

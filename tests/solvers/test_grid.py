@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 from problems import (
+    EVERY_PENALTY,
     LINEAR_LOSSES,
     LINEAR_SOLVERS,
     PENALTIES,
@@ -30,7 +31,7 @@ VARIANTS = [
 
 def combinations():
     """Yield solver, loss and penalty with all kinds of data."""
-    yield from product(SOLVERS, LINEAR_LOSSES, PENALTIES)
+    yield from product(SOLVERS, LINEAR_LOSSES, EVERY_PENALTY)
 
 
 def compatible(solver_name, loss_name, kind):
@@ -38,7 +39,15 @@ def compatible(solver_name, loss_name, kind):
     return SOLVERS[solver_name].needs <= objective.offers
 
 
+def is_quick(solver_name, loss_name, kind):
+    """Leave most of the slow ones out: each solver meets each loss and each penalty."""
+    if not SOLVERS[solver_name].stochastic or kind in PENALTIES:
+        return True
+    return (list(LINEAR_LOSSES).index(loss_name) + EVERY_PENALTY.index(kind)) % 6 == 0
+
+
 COMPATIBLE = [case for case in combinations() if compatible(*case)]
+QUICK = [case for case in COMPATIBLE if is_quick(*case)]
 INCOMPATIBLE = [case for case in combinations() if not compatible(*case)]
 
 
@@ -58,12 +67,15 @@ def assert_minimum(solver, loss_name, kind, variant, max_iter):
     exact = make_objective(loss, penalty, replace(variant, dtype="float64"))
     user = objective.to_user(result.w).astype(np.float64)
     best = minimum(loss_name, kind, variant.weights)
-    excess = (exact.value(exact.from_user(user)) - best) / abs(best)
+    w = exact.from_user(user)
+    if penalty.region is not None and variant.dtype == "float32":
+        w = exact.feasible.project(w)  # feasible to single precision so far
+    excess = (exact.value(w) - best) / abs(best)
     assert -1e-9 <= excess <= tolerance, (variant, result.status)
     assert result.w.dtype == variant.dtype
 
 
-@pytest.mark.parametrize(("solver_name", "loss_name", "kind"), COMPATIBLE, ids=ids)
+@pytest.mark.parametrize(("solver_name", "loss_name", "kind"), QUICK, ids=ids)
 def test_minimum(solver_name, loss_name, kind):
     # Each combination takes the next kind of data: all kinds meet every solver, loss and penalty.
     variant = VARIANTS[COMPATIBLE.index((solver_name, loss_name, kind)) * 3 % len(VARIANTS)]
@@ -79,10 +91,12 @@ def test_minimum_on_all_kinds_of_data(solver_name, loss_name, kind, variant):
     assert_minimum(solver, loss_name, kind, variant, 1000 if solver.stochastic else 20_000)
 
 
-@pytest.mark.parametrize("kind", PENALTIES, ids=ids)
+@pytest.mark.parametrize("kind", EVERY_PENALTY, ids=ids)
 @pytest.mark.parametrize("loss_name", LINEAR_LOSSES)
 @pytest.mark.parametrize("name", [name for name in LINEAR_SOLVERS if SOLVERS[name].stochastic])
 def test_minimum_with_a_decaying_schedule(name, loss_name, kind):
+    if not (compatible(name, loss_name, kind) and is_quick(name, loss_name, kind)):
+        pytest.skip("not offered, or slow")
     solver = SOLVERS[name](learning_rate=Cosine(), batch_size=16)
     assert_minimum(solver, loss_name, kind, Variant(), 300)
 

@@ -15,7 +15,7 @@ from skgrad.penalties._base import Constraint
 from skgrad.penalties._columns import positions
 from skgrad.penalties._sums import interval_scaling, largest_abs
 
-Bounds: TypeAlias = tuple[float | None, float | None]
+Bounds: TypeAlias = Any  # a pair (lower, upper) of numbers, None for no bound
 
 
 class Box(Constraint):
