@@ -104,14 +104,16 @@ class FeasibleSet:
         """Bound f(w) - min f by the Frank-Wolfe gap; inf where the set is not bounded.
 
         Where the intercepts are not at their best, Newton's decrement is added, with a fraction of
-        the loss's curvature.
+        the loss's curvature, or the first-order effect where the curvature jumps (and may vanish).
         """
         if not self.constraint.bounded:
             return math.inf
         slope = self.penalty.standardization.push(self.model.coef(gradient))
         gap = max(0.0, self.constraint.gap(self.penalty.coef(w), slope))
         free = self.model.intercept(gradient).astype(np.float64, copy=False)
-        return gap + INTERCEPT_MARGIN * float(free @ free) / self.curvature
+        if self.loss.continuous_curvature:
+            return gap + INTERCEPT_MARGIN * float(free @ free) / self.curvature
+        return gap + float(np.abs(free * self.model.intercept(w)).sum())
 
     def coefficients(self, w: FloatArray) -> FloatArray:
         """Copy w without its intercepts, which become zero."""
@@ -172,7 +174,7 @@ def best_shift(
     """Find the shift of raw predictions, alike in all rows, that minimises the loss; no pass.
 
     Newton's method with halved steps, as the Hessian of some losses jumps. Outputs without any
-    curvature where they are take a step with the typical one.
+    curvature where they are take a step with the typical one, then steps of twice the size.
 
     Parameters
     ----------
@@ -197,7 +199,7 @@ def best_shift(
     eps = float(np.finfo(np.float64).eps)
     shift: FloatArray = np.zeros(raw.shape[1])
     moved: FloatArray = start
-    value = data.sum(loss.value(y, start))
+    value, stride = data.sum(loss.value(y, start)), np.ones(raw.shape[1])
     for _ in range(MAX_ITERATIONS):
         terms = data.weigh(loss.gradient(y, moved))
         slope = terms.sum(axis=0, dtype=np.float64)
@@ -205,7 +207,8 @@ def best_shift(
             break
         step = newton_step(data, loss, y, moved, slope)
         falls = step @ slope > 0.0 if loss.coupled else step * slope > 0.0
-        step = np.where(falls, step, slope / curvature)
+        step = np.where(falls, step, stride * slope / curvature)
+        stride = np.where(falls, 1.0, 2.0 * stride)
         found = _shorten(data, loss, start, shift, step, value)
         if found is None:
             break

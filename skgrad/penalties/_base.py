@@ -157,14 +157,7 @@ class Constraint(Penalty):
 
     A constraint has a projection and, where it is bounded, a linear minimisation oracle. Its
     conjugate is the support function of the set.
-
-    Attributes
-    ----------
-    polytope : bool
-        Whether there are finitely many vertices.
     """
-
-    polytope: ClassVar[bool]
 
     @property
     def smooth(self) -> bool:

@@ -155,7 +155,7 @@ class GroupLasso(Penalty):
         with np.errstate(invalid="ignore"):
             factor = np.where(after > 0.0, after / (after + shift), 0.0)
         factor[np.broadcast_to(strengths[labels] == 0.0, factor.shape)] = 1.0
-        return (coef * factor).astype(coef.dtype, copy=False)
+        return np.where(factor > 0.0, coef * factor, 0.0).astype(coef.dtype, copy=False)
 
     def conjugate(self, dual: FloatArray) -> float:
         tolerance = 8.0 * float(np.finfo(dual.dtype).eps)

@@ -42,8 +42,8 @@ class MCP(Penalty):
     --------
     >>> import numpy as np
     >>> from skgrad.penalties import MCP
-    >>> MCP(alpha=1.0, gamma=3.0).prox(np.array([[0.5, -2.0, 5.0]]), step_size=1.0).tolist()
-    [[0.0, -1.5, 5.0]]
+    >>> MCP(alpha=1.0, gamma=2.0).prox(np.array([[0.5, -1.5, 5.0]]), step_size=1.0).tolist()
+    [[0.0, -1.0, 5.0]]
     """
 
     separable: ClassVar[bool] = True

@@ -23,11 +23,14 @@ MODEL_ACCURACY = 1e-4
 def newton_gap(objective: Objective, w: FloatArray, gradient: FloatArray) -> float:
     """Estimate F(w) - min F by the decrease that the quadratic model at w promises.
 
-    Where the Hessian is too large, the bound from the penalty's strong convexity; NaN where the
-    loss is not smooth: a subgradient at w says nothing about the distance to the minimum.
+    Where the Hessian is too large, the bound from the penalty's strong convexity; for constraints,
+    and penalties of groups of coefficients, the duality gap; NaN where the loss is not smooth: a
+    subgradient at w says nothing about the distance to the minimum.
     """
     if Capability.SMOOTH_LOSS not in objective.offers:
         return math.nan
+    if not {Capability.SMOOTH_PENALTY, Capability.ZERO_KINKS} & objective.offers:
+        return objective.duality_gap(w)
     if objective.block_size > LARGEST_BLOCK:
         return objective.gradient_gap(w, gradient)
     n_rows = ROWS + ROWS_PER_COLUMN * objective.block_size

@@ -124,7 +124,8 @@ class AugmentedLagrangian(Solver):
         _, gradient = smoothed.value_and_gradient(result.w)
         objective.passes = smoothed.passes
         # A narrower smoothing is harder: wait until the inner solver manages this one.
-        solved = result.status in (Status.CONVERGED, Status.PRECISION)
+        precise = result.status is Status.PRECISION and not inner.first_order
+        solved = result.status is Status.CONVERGED or precise
         shrink = self.shrink if solved else 1.0
         n_bad = 0 if gap < 0.9 * state.best_gap else state.n_bad + 1
         return result.w, replace(

@@ -92,7 +92,8 @@ class FrankWolfe(Solver):
         "vanilla" is the method above, whose gap falls like 1 / t where the minimum lies on a face.
         "away" steps may also move away from the worst vertex in use, and "pairwise" ones shift
         weight from it to the new vertex; on polytopes (`L1Ball`, `Simplex`, `Box`) both converge
-        linearly for strongly convex functions.
+        linearly for strongly convex functions. Round sets (`L2Ball`) have ever new vertices, and
+        "vanilla" is the faster there.
     step_size : {"adaptive", "line_search", "harmonic"}, default="adaptive"
         "adaptive" minimises a quadratic upper bound whose curvature is found by backtracking,
         "line_search" the function itself, and "harmonic" is 2 / (t + 2), for "vanilla" only.

@@ -8,7 +8,6 @@ import pytest
 from problems import (
     EVERY_PENALTY,
     LINEAR_LOSSES,
-    LINEAR_SOLVERS,
     PENALTIES,
     Variant,
     make_loss,
@@ -91,12 +90,10 @@ def test_minimum_on_all_kinds_of_data(solver_name, loss_name, kind, variant):
     assert_minimum(solver, loss_name, kind, variant, 1000 if solver.stochastic else 20_000)
 
 
-@pytest.mark.parametrize("kind", EVERY_PENALTY, ids=ids)
-@pytest.mark.parametrize("loss_name", LINEAR_LOSSES)
-@pytest.mark.parametrize("name", [name for name in LINEAR_SOLVERS if SOLVERS[name].stochastic])
+@pytest.mark.parametrize(
+    ("name", "loss_name", "kind"), [case for case in QUICK if SOLVERS[case[0]].stochastic], ids=ids
+)
 def test_minimum_with_a_decaying_schedule(name, loss_name, kind):
-    if not (compatible(name, loss_name, kind) and is_quick(name, loss_name, kind)):
-        pytest.skip("not offered, or slow")
     solver = SOLVERS[name](learning_rate=Cosine(), batch_size=16)
     assert_minimum(solver, loss_name, kind, Variant(), 300)
 

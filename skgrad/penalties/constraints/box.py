@@ -41,18 +41,17 @@ class Box(Constraint):
     >>> Box(0, 1).project(np.array([[-3.0, 0.5, 3.0]])).tolist()
     [[0.0, 0.5, 1.0]]
 
-    A demand that falls with the price and rises with the income:
+    A demand that falls with the price, and rises with the income by a quarter at most:
 
     >>> import pandas as pd
     >>> from skgrad import LinearRegression
     >>> X = pd.DataFrame({"price": [1.0, 2.0, 3.0, 4.0], "income": [2.0, 1.0, 4.0, 3.0]})
-    >>> signs = Box(columns={"price": (None, 0), "income": (0, None)})
+    >>> signs = Box(columns={"price": (None, 0), "income": (0, 0.25)})
     >>> LinearRegression(constraint=signs).fit(X, [5.0, 6.0, 7.0, 4.0]).coef_.round(6)
-    array([-0. ,  0. ])
+    array([-0.35,  0.25])
     """
 
     separable: ClassVar[bool] = True
-    polytope: ClassVar[bool] = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "lower": [Real, "array-like"],
         "upper": [Real, "array-like"],

@@ -48,7 +48,6 @@ class L1Ball(Constraint):
     """
 
     separable: ClassVar[bool] = False
-    polytope: ClassVar[bool] = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "radius": [Interval(Real, 0, None, closed="neither")]
     }
@@ -70,7 +69,8 @@ class L1Ball(Constraint):
         sizes = np.abs(coef).ravel().astype(np.float64, copy=False)
         threshold = simplex_threshold(sizes, weights, float(self.radius))
         kept = np.maximum(sizes - threshold * weights, 0.0).reshape(coef.shape)
-        return np.copysign(kept, coef).astype(coef.dtype, copy=False)
+        signed = np.where(kept > 0.0, np.copysign(kept, coef), 0.0)
+        return signed.astype(coef.dtype, copy=False)
 
     def lmo(self, gradient: FloatArray) -> FloatArray:
         vertex = np.zeros_like(gradient)

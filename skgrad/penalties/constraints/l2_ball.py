@@ -38,14 +38,13 @@ class L2Ball(Constraint):
     --------
     >>> import numpy as np
     >>> from skgrad.penalties.constraints import L2Ball
-    >>> L2Ball(radius=1.0).project(np.array([[3.0, -4.0]])).tolist()
+    >>> L2Ball(radius=1.0).project(np.array([[3.0, -4.0]])).round(12).tolist()
     [[0.6, -0.8]]
     >>> L2Ball(radius=2.5).lmo(np.array([[3.0, -4.0]])).tolist()
     [[-1.5, 2.0]]
     """
 
     separable: ClassVar[bool] = False
-    polytope: ClassVar[bool] = False
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "radius": [Interval(Real, 0, None, closed="neither")]
     }

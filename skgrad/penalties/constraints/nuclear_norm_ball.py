@@ -47,7 +47,6 @@ class NuclearNormBall(Constraint):
 
     separable: ClassVar[bool] = False
     per_coordinate: ClassVar[bool] = False
-    polytope: ClassVar[bool] = False
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "radius": [Interval(Real, 0, None, closed="neither")]
     }

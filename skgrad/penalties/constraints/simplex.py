@@ -41,7 +41,6 @@ class Simplex(Constraint):
     """
 
     separable: ClassVar[bool] = False
-    polytope: ClassVar[bool] = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "radius": [Interval(Real, 0, None, closed="neither")]
     }
