@@ -1,6 +1,6 @@
 """Every solver by its name, and the choice among them."""
 
-from skgrad._parameters import unknown_name
+from skgrad._parameters import plug_in, unknown_name
 from skgrad.capabilities import Capability
 from skgrad.objective import Objective
 from skgrad.solvers._auto import choose_for_smooth_loss
@@ -74,7 +74,8 @@ def get_solver(solver: str | Solver) -> Solver:
     Parameters
     ----------
     solver : str or Solver
-        A key of `SOLVERS`, or an object.
+        A key of `SOLVERS`, a name that another package registers under the entry point
+        "skgrad.solvers", or an object.
 
     Returns
     -------
@@ -102,6 +103,9 @@ def get_solver(solver: str | Solver) -> Solver:
             f"solver='auto', or take the most similar one, {SCIKIT_LEARN_NAMES[solver]!r}; the "
             f"minimum is the same. All names: {', '.join(map(repr, sorted(SOLVERS)))}."
         )
+    plugged: type[Solver] | None = plug_in("skgrad.solvers", solver)
+    if plugged is not None:
+        return plugged()
     raise unknown_name("solver", solver, SOLVERS, "'auto', a Solver object")
 
 
