@@ -9,12 +9,14 @@ from skgrad.inspection.chain import (
 )
 from skgrad.inspection.gradients import input_gradients, input_jacobian, vjp
 from skgrad.inspection.importance import gradient_importance
+from skgrad.inspection.solver_comparison import compare_solvers
 
 __all__ = [
     "FiniteDifferenceWarning",
     "NonDifferentiableError",
     "attributions",
     "check_attribution_axioms",
+    "compare_solvers",
     "gradient_importance",
     "input_gradients",
     "input_jacobian",
