@@ -64,5 +64,5 @@ def test_objects_and_labels(cancer):
 def test_what_cannot_be_compared_is_said(cancer):
     with pytest.raises(ValueError, match="estimator of skgrad, got RandomForest"):
         compare_solvers(RandomForestClassifier(), *cancer)
-    with pytest.raises(ValueError, match="No solver can minimise.*Newton needs a smooth loss"):
+    with pytest.raises(ValueError, match=r"No solver can minimise.*Newton needs a smooth loss"):
         compare_solvers(LinearSVC(loss="hinge"), *cancer, solvers=["newton"])
