@@ -30,7 +30,8 @@ class CoCoAState(State):
     """The dual of each output, and where it is.
 
     ``ascent`` is about twice what the last epoch added to the dual. ``rate`` is the factor that an
-    epoch leaves of the gap, first guessed by that of the ascent. ``t`` counts the steps, and seeds the order of the rows.
+    epoch leaves of the gap, first guessed by that of the ascent. ``t`` counts the steps, and seeds
+    the order of the rows.
     """
 
     outputs: Outputs = ()
