@@ -11,6 +11,7 @@ from tolerances import coefficients
 
 from skgrad import LogisticRegression
 from skgrad._kernels.losses import dual_step
+from skgrad.gaps import INTERCEPT_MARGIN
 from skgrad.losses import LOSSES, Logistic, SquaredHinge
 from skgrad.models import LinearModel
 from skgrad.objective import Objective
@@ -282,13 +283,14 @@ def test_rows_that_pull_hard_move_one_after_the_other(rng):
         assert point.theta[0] == pytest.approx(-2.0 / (1.0 + 2.0 * pull), rel=1e-12)
 
 
-def test_gap_of_an_intercept_where_curvature_jumps(rng):
-    objective = margin_objective(rng, intercept=True)
-    best = solve(objective, 1e-13, Newton())
-    w = best.w.copy()
-    w[-1] += 1e-4
-    value, gradient = objective.value_and_gradient(w)
-    bound = objective.gradient_gap(w, gradient)
-    ((dual, point),) = solve(objective, 1e-12).state.outputs
-    estimate = objective.gradient_gap(w, gradient, np.array([dual.curved_share(point)]))
-    assert value - best.value < estimate < 0.1 * bound
+def test_gap_of_an_intercept_where_curvature_jumps():
+    # Without features, F(b) is quadratic between the margins, with its minimum at a half.
+    X, y = np.zeros((40, 1)), np.repeat([1.0, -1.0], [30, 10])
+    objective = Objective(LinearModel(1, 1, True), SquaredHinge(), L2(1.0), X, y[:, None])
+    at = [objective.value_and_gradient(np.array([0.0, b])) for b in (0.5, 0.6)]
+    excess, w, gradient = at[1][0] - at[0][0], np.array([0.0, 0.6]), at[1][1]
+    assert excess == pytest.approx(0.1**2)
+    assert objective.gradient_gap(w, gradient) == pytest.approx(0.6 * 0.2)
+    for share in (1.0, 0.5):
+        estimate = objective.gradient_gap(w, gradient, np.array([share]))
+        assert estimate == pytest.approx(2.0 * INTERCEPT_MARGIN * excess / share)
