@@ -114,10 +114,10 @@ def choose_solver(objective: Objective) -> Solver:
 
     Smooth objectives go to `Newton` while the data and the blocks of the Hessian are small, or if
     its moments are known already (least squares on large arrays), to `SubsampledNewton` if the data
-    are large (`CoCoA` if they are sparse and no row outweighs the penalty), else to `NewtonCG`
-    (multinomial loss) or `LBFGS`; with penalties that have kinks, to `ProximalNewton`, or to
-    `ProximalGradient` where many outputs are coupled. Losses with kinks go to `InteriorPoint` while
-    the blocks are small, else to `DualCoordinateAscent` if the penalty is L2 and the data are
+    are large (`CoCoA` if they are sparse and the penalty is not weak for single rows), else to
+    `NewtonCG` (multinomial loss) or `LBFGS`; with penalties that have kinks, to `ProximalNewton`,
+    or to `ProximalGradient` where many outputs are coupled. Losses with kinks go to `InteriorPoint`
+    while the blocks are small, else to `DualCoordinateAscent` if the penalty is L2 and the data are
     large, else to `AugmentedLagrangian`.
 
     Parameters
