@@ -6,8 +6,10 @@ from skgrad.inspection.chain import (
     register_jacobian,
 )
 from skgrad.inspection.gradients import input_gradients, input_jacobian, vjp
+from skgrad.inspection.transformers.function_transformer import DifferentiableFunctionTransformer
 
 __all__ = [
+    "DifferentiableFunctionTransformer",
     "FiniteDifferenceWarning",
     "NonDifferentiableError",
     "input_gradients",

@@ -14,7 +14,14 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from skgrad._typing import FloatArray, IntArray
 from skgrad.inspection import compose, models, transformers  # noqa: F401  (registers the rules)
 from skgrad.inspection.chain import Local, Response, Walk
-from skgrad.inspection.chain.columns import is_frame, names_of, numeric_columns, take_rows, width
+from skgrad.inspection.chain.columns import (
+    is_documents,
+    is_frame,
+    names_of,
+    numeric_columns,
+    take_rows,
+    width,
+)
 
 # Rows of a chunk are chosen so that one array of its gradients takes this much.
 CHUNK_BYTES = 16 * 2**20
@@ -116,7 +123,7 @@ def ask(
     check_is_fitted(estimator)
     if fallback not in (None, "difference"):
         raise ValueError(f'fallback must be None or "difference", got {fallback!r}.')
-    X = _checked(estimator, X)
+    X = checked(estimator, X)
     estimator, X = _from_step(estimator, X, at_step)
     response = choose_response(estimator, response_method)
     memory: dict[Any, Any] = {}
@@ -129,8 +136,10 @@ def ask(
     return replace(everything, picks=picks, targets=targets), X
 
 
-def _checked(estimator: Any, X: Any) -> Any:
+def checked(estimator: Any, X: Any) -> Any:
     """Check the columns of X against those of the fit."""
+    if is_documents(X):
+        return X if hasattr(X, "iloc") else np.asarray(X, dtype=object)
     if not is_frame(X):
         X = check_array(X, accept_sparse="csr", dtype=None, ensure_all_finite=False)
     fitted = getattr(estimator, "feature_names_in_", None)

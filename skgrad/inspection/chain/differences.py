@@ -15,6 +15,17 @@ from skgrad.inspection.chain.local import Local
 HALF_WIDTH = 0.5
 
 
+def deviations(X: Any) -> FloatArray:
+    """Compute the columns' standard deviations, of the entries that are there."""
+    data = dense(X)
+    there = ~np.isnan(data)
+    count = np.maximum(there.sum(axis=0), 1)
+    mean = np.where(there, data, 0.0).sum(axis=0) / count
+    squares = np.where(there, data - mean, 0.0) ** 2
+    spread: FloatArray = np.sqrt(squares.sum(axis=0) / count)
+    return spread
+
+
 def differenced(X: Any, forward: Callable[[Any], Any], scale: FloatArray) -> Local:
     r"""Stand average slopes in for the Jacobian of a step.
 

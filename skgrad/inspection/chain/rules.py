@@ -16,22 +16,32 @@ Rule: TypeAlias = Callable[[Any, Any, Any], Local]
 R = TypeVar("R", bound=Callable[..., Local])
 
 _RULES: dict[type, Rule] = {}
+_TRANSFORM_RULES: dict[type, Rule] = {}
 
 
 def rule(*classes: type) -> Callable[[R], R]:
     """Register a rule for classes and their subclasses."""
+    return _registration(_RULES, classes)
 
+
+def transform_rule(*classes: type) -> Callable[[R], R]:
+    """Register a rule of what `transform` gives, for classes that may predict as well."""
+    return _registration(_TRANSFORM_RULES, classes)
+
+
+def _registration(rules: dict[type, Rule], classes: tuple[type, ...]) -> Callable[[R], R]:
     def register(function: R) -> R:
-        for cls in classes:
-            _RULES[cls] = function
+        rules.update(dict.fromkeys(classes, function))
         return function
 
     return register
 
 
-def find_rule(step: Any) -> Rule | None:
+def find_rule(step: Any, *, transforms: bool = False) -> Rule | None:
     """Find the rule of a step's class, or else of its nearest base class."""
-    return next((_RULES[cls] for cls in type(step).__mro__ if cls in _RULES), None)
+    registries = (_TRANSFORM_RULES, _RULES) if transforms else (_RULES,)
+    found = (rules[cls] for cls in type(step).__mro__ for rules in registries if cls in rules)
+    return next(found, None)
 
 
 def register_jacobian(cls: type, function: Callable[..., Any]) -> None:
