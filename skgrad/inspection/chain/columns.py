@@ -96,6 +96,11 @@ def dense(X: Any) -> FloatArray:
     return np.asarray(X, dtype=np.float64)
 
 
+def numbers(X: Any) -> Any:
+    """Return numbers as a float64 array, or as the sparse matrix that they are."""
+    return X if sparse.issparse(X) else dense(X)
+
+
 def like(X: Any, values: FloatArray) -> Any:
     """Put numbers in the place of all entries of X, in its own form."""
     if not is_frame(X):

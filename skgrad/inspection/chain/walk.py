@@ -59,6 +59,10 @@ class Walk:
     leaves: dict[Trail, Leaf] = field(default_factory=dict)
     memory: dict[Trail, Any] = field(default_factory=dict)
 
+    def asking(self, response: Response) -> Walk:
+        """Ask for another response."""
+        return replace(self, response=response)
+
     def into(self, name: str, sources: IntArray | None = None) -> Walk:
         """Go into a part; its input has other columns if ``sources`` are given."""
         sources = self.sources if sources is None else sources

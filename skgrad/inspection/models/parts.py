@@ -1,0 +1,91 @@
+"""Predictors made of predictors: their outputs side by side, mixed and averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from skgrad._typing import FloatArray, IntArray
+from skgrad.inspection.chain import Local, Response, Walk
+from skgrad.inspection.chain.columns import dense, take_columns, width
+
+# Turns the probability p of the second of two classes into (1 - p, p).
+COMPLEMENT, COMPLEMENT_SHIFT = np.array([[-1.0], [1.0]]), np.array([1.0, 0.0])
+
+
+def beside(locals_: Sequence[Local], n_in: int) -> Local:
+    """Put the outputs of predictors that see the same input next to each other."""
+    ends = np.cumsum([width(local.value) for local in locals_])
+
+    def pull(cotangent: FloatArray) -> FloatArray:
+        total = np.zeros((len(cotangent), n_in))
+        for local, part in zip(locals_, np.split(cotangent, ends[:-1], axis=1), strict=True):
+            total += local.pull(part)
+        return total
+
+    value = np.hstack([dense(local.value) for local in locals_])
+    return Local(value, pull, affine=all(local.affine for local in locals_))
+
+
+def mixed(local: Local, matrix: FloatArray, shift: FloatArray | float = 0.0) -> Local:
+    """Apply an affine map to outputs: value matrix' + shift."""
+    value = dense(local.value) @ matrix.T + shift
+    return Local(value, lambda cotangent: local.pull(cotangent @ matrix), affine=local.affine)
+
+
+def averaged(locals_: Sequence[Local], weights: Any = None) -> Local:
+    """Average predictors that have the same outputs and see the same input."""
+    share = np.full(len(locals_), 1.0) if weights is None else np.asarray(weights, dtype=np.float64)
+    share = share / share.sum()
+    value = sum(part * local.value for part, local in zip(share, locals_, strict=True))
+
+    def pull(cotangent: FloatArray) -> FloatArray:
+        parts = [part * local.pull(cotangent) for part, local in zip(share, locals_, strict=True)]
+        return np.asarray(sum(parts))
+
+    return Local(value, pull, affine=all(local.affine for local in locals_))
+
+
+def constant(value: FloatArray, n_in: int) -> Local:
+    """Answer the same everywhere: a slope of zero is the truth."""
+    return Local(value, lambda cotangent: np.zeros((len(cotangent), n_in)), affine=True)
+
+
+def placed(local: Local, places: IntArray, n_outputs: int) -> Local:
+    """Spread outputs over more columns, with zeros in the others."""
+    if np.array_equal(places, np.arange(n_outputs)):
+        return local
+    matrix = np.zeros((n_outputs, len(places)))
+    matrix[places, np.arange(len(places))] = 1.0
+    return mixed(local, matrix)
+
+
+def on_columns(estimator: Any, X: Any, columns: IntArray, walk: Walk) -> Local:
+    """Answer for a predictor that sees some of the columns; one may come twice."""
+    n_in = width(X)
+    if np.array_equal(columns, np.arange(n_in)):
+        return walk.respond(estimator, X)
+    few = walk.into("columns", walk.sources[columns])
+    inner = few.respond(estimator, take_columns(X, columns))
+
+    def pull(cotangent: FloatArray) -> FloatArray:
+        total = np.zeros((n_in, len(cotangent)))
+        np.add.at(total, columns, inner.pull(cotangent).T)
+        return total.T
+
+    return Local(inner.value, pull, affine=inner.affine)
+
+
+def first_of(estimator: Any, *responses: Response) -> Response:
+    """Choose the first response that an estimator has."""
+    found = next((name for name in responses if hasattr(estimator, name)), "predict")
+    return cast(Response, found)
+
+
+def concrete(walk: Walk, estimator: Any) -> Walk:
+    """Say what "raw" is for an estimator that has no link of its own."""
+    if walk.response != "raw":
+        return walk
+    return walk.asking(first_of(estimator, "decision_function", "predict_proba", "predict"))
