@@ -132,7 +132,7 @@ def ask(
     if fallback is not None:
         everything.prime(X)
     local, _ = everything.walk(take_rows(X, slice(0, 1)))
-    picks, targets = _targets(estimator, response, target, local.value.shape[1])
+    picks, targets = _targets(estimator, response, target, local.value)
     return replace(everything, picks=picks, targets=targets), X
 
 
@@ -215,16 +215,16 @@ def choose_response(estimator: Any, method: str) -> Response:
 
 
 def _targets(
-    estimator: Any, response: Response, target: Any, n_outputs: int
+    estimator: Any, response: Response, target: Any, value: FloatArray
 ) -> tuple[FloatArray, list[Any]]:
     """Translate the target into combinations of the outputs."""
-    classes = np.asarray(estimator.classes_).tolist() if is_classifier(estimator) else []
+    n_outputs, classes = value.shape[1], _classes(estimator)
     outputs = classes if len(classes) == n_outputs else list(range(n_outputs))
     single_score = len(classes) == 2 and n_outputs == 1
     if single_score and (target is None or target in classes):
         sign = -1.0 if target is not None and target == classes[0] else 1.0
         return np.array([[sign]]), [classes[1] if target is None else target]
-    if target is None and len(classes) == 2 == n_outputs:
+    if target is None and len(classes) == 2 == n_outputs and _sum_to_one(response, value):
         target = classes[1]  # the probability of the positive class
     if target is None:
         return np.eye(n_outputs), outputs
@@ -233,3 +233,17 @@ def _targets(
         kind = "the classes" if classes else "the outputs"
         raise ValueError(f"target must be one of {kind} {outputs}, got {target!r}.")
     return np.eye(n_outputs)[[outputs.index(target)]], [target]
+
+
+def _classes(estimator: Any) -> list[Any]:
+    """List the classes of a classifier; none if it has a list of them for each of its outputs."""
+    if not is_classifier(estimator) or isinstance(estimator.classes_, list):
+        return []
+    return list(np.asarray(estimator.classes_).tolist())
+
+
+def _sum_to_one(response: Response, value: FloatArray) -> bool:
+    """Tell probabilities of classes, one of which is redundant, from those of two labels."""
+    shares = np.exp(value) if response == "predict_log_proba" else value
+    probabilities = response in ("predict_proba", "predict_log_proba")
+    return probabilities and bool(np.allclose(shares.sum(axis=1), 1.0, rtol=1e-9))

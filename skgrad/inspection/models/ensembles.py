@@ -16,14 +16,14 @@ from sklearn.ensemble import (
 )
 
 from skgrad._typing import FloatArray
-from skgrad.inspection.chain import SEVERAL, Local, Walk, linked, rule
+from skgrad.inspection.chain import SEVERAL, Local, Walk, rule
 from skgrad.inspection.chain.columns import dense, is_frame, width
 from skgrad.inspection.models.linear import NO_LABELS
-from skgrad.inspection.models.links import LOG
 from skgrad.inspection.models.parts import (
     averaged,
     beside,
     concrete,
+    log_averaged,
     mixed,
     on_columns,
     placed,
@@ -78,14 +78,13 @@ def bagging_classifier(estimator: Any, X: Any, walk: Walk) -> Local:
     parts = estimator.estimators_
     if not all(hasattr(part, "predict_proba") for part in parts):
         return walk.difference(estimator, X, "counts votes for labels, and is piecewise constant")
-    locals_ = _bagged(estimator, X, walk.asking("predict_proba"))
-    n_classes = len(estimator.classes_)
+    logarithms = walk.response == "predict_log_proba"
+    missing, n_classes = -np.inf if logarithms else 0.0, len(estimator.classes_)
     spread = [
-        placed(local, np.asarray(part.classes_, dtype=np.intp), n_classes)
-        for local, part in zip(locals_, parts, strict=True)
+        placed(local, np.asarray(part.classes_, dtype=np.intp), n_classes, missing)
+        for local, part in zip(_bagged(estimator, X, walk), parts, strict=True)
     ]
-    mean = averaged(spread)
-    return linked(mean, LOG) if walk.response == "predict_log_proba" else mean
+    return log_averaged(spread) if logarithms else averaged(spread)
 
 
 def _bagged(estimator: Any, X: Any, walk: Walk) -> list[Local]:

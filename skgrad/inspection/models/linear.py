@@ -12,11 +12,11 @@ from sklearn.linear_model import (
     RANSACRegressor,
     SGDClassifier,
     SGDOneClassSVM,
-    SGDRegressor,
     TweedieRegressor,
 )
 from sklearn.linear_model import PoissonRegressor as SklearnPoissonRegressor
 from sklearn.linear_model._base import LinearClassifierMixin, LinearModel
+from sklearn.linear_model._stochastic_gradient import BaseSGDRegressor
 
 from skgrad._typing import FloatArray
 from skgrad.inspection.chain import Link, Local, Walk, linked, rule
@@ -80,7 +80,7 @@ def sgd_classifier(estimator: Any, X: Any, walk: Walk) -> Local:
     return linked(raw, link if walk.response == "predict_proba" else Logarithm(link))
 
 
-@rule(LinearModel, LinearRegressor, SGDRegressor)
+@rule(LinearModel, LinearRegressor, BaseSGDRegressor)
 def regressor(estimator: Any, X: Any, walk: Walk) -> Local:
     """Answer with the linear predictor."""
     return linear(estimator, X)

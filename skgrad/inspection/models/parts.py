@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
+from scipy.special import logsumexp
 
 from skgrad._typing import FloatArray, IntArray
 from skgrad.inspection.chain import Local, Response, Walk
@@ -48,18 +49,31 @@ def averaged(locals_: Sequence[Local], weights: Any = None) -> Local:
     return Local(value, pull, affine=all(local.affine for local in locals_))
 
 
+def log_averaged(locals_: Sequence[Local]) -> Local:
+    """Average probabilities of which there are logarithms, without leaving those."""
+    logs = np.stack([local.value for local in locals_])
+    total = logsumexp(logs, axis=0)
+    shares = np.exp(logs - np.where(np.isfinite(total), total, 0.0))
+
+    def pull(cotangent: FloatArray) -> FloatArray:
+        pairs = zip(shares, locals_, strict=True)
+        return np.asarray(sum(local.pull(share * cotangent) for share, local in pairs))
+
+    return Local(total - np.log(len(locals_)), pull)
+
+
 def constant(value: FloatArray, n_in: int) -> Local:
     """Answer the same everywhere: a slope of zero is the truth."""
     return Local(value, lambda cotangent: np.zeros((len(cotangent), n_in)), affine=True)
 
 
-def placed(local: Local, places: IntArray, n_outputs: int) -> Local:
-    """Spread outputs over more columns, with zeros in the others."""
+def placed(local: Local, places: IntArray, n_outputs: int, missing: float = 0.0) -> Local:
+    """Spread outputs over more columns; what is missing is constant."""
     if np.array_equal(places, np.arange(n_outputs)):
         return local
-    matrix = np.zeros((n_outputs, len(places)))
-    matrix[places, np.arange(len(places))] = 1.0
-    return mixed(local, matrix)
+    value = np.full((len(local.value), n_outputs), missing)
+    value[:, places] = local.value
+    return Local(value, lambda cotangent: local.pull(cotangent[:, places]), affine=local.affine)
 
 
 def on_columns(estimator: Any, X: Any, columns: IntArray, walk: Walk) -> Local:
