@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
-from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+from sklearn.mixture import GaussianMixture
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, GaussianNB, MultinomialNB
 
 from skgrad._typing import FloatArray
@@ -97,12 +97,6 @@ def gaussian_mixture(estimator: Any, X: Any, walk: Walk) -> Local:
     if walk.response == "raw":
         return joint
     return linked(joint, Softmax() if walk.response == "predict_proba" else LogSoftmax())
-
-
-@rule(BayesianGaussianMixture)
-def bayesian_mixture(estimator: Any, X: Any, walk: Walk) -> Local:
-    """Refuse: its weights and degrees of freedom are in other attributes."""
-    return walk.difference(estimator, X, "has no rule for its derivative")
 
 
 def _linear(estimator: Any, X: Any, slopes: FloatArray) -> Local:

@@ -73,9 +73,11 @@ def bagging_classifier(estimator: Any, X: Any, walk: Walk) -> Local:
     walk = concrete(walk, estimator)
     if walk.response == "predict":
         walk.refuse(estimator, NO_LABELS)
-    if walk.response == "decision_function":
-        return averaged(_bagged(estimator, X, walk))
     parts = estimator.estimators_
+    if walk.response == "decision_function":
+        if len({len(part.classes_) for part in parts}) > 1:
+            walk.refuse(estimator, "has no scores: some of its parts have not seen all classes")
+        return averaged(_bagged(estimator, X, walk))
     if not all(hasattr(part, "predict_proba") for part in parts):
         return walk.difference(estimator, X, "counts votes for labels, and is piecewise constant")
     logarithms = walk.response == "predict_log_proba"
