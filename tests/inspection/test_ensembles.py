@@ -32,7 +32,12 @@ from sklearn.multioutput import (
 )
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, PowerTransformer, StandardScaler
+from sklearn.preprocessing import (
+    MinMaxScaler,
+    PowerTransformer,
+    QuantileTransformer,
+    StandardScaler,
+)
 from sklearn.svm import SVC, SVR
 
 from skgrad import LogisticRegression, Ridge
@@ -171,6 +176,20 @@ register_jacobian(Logarithm, lambda step, y, cotangent: cotangent / y)
 )
 def test_transformed_targets(estimator, target):
     assert_responses(estimator, target)
+
+
+def test_inverse_that_is_cut_off_is_flat_there():
+    quantiles = QuantileTransformer(n_quantiles=20)
+    regressor = TransformedTargetRegressor(Ridge(), transformer=quantiles, check_inverse=False)
+    regressor.fit(X, TARGETS["numbers"])
+    wide = 3.0 * X[:15]
+    assert_response(regressor, wide, "predict")
+    raw = regressor.regressor_.predict(wide)
+    outside = (raw < 0.0) | (raw > 1.0)
+    assert 0 < outside.sum() < 15
+    found = input_gradients(regressor, wide)
+    assert (found[outside] == 0.0).all()
+    assert (found[~outside] != 0.0).all()
 
 
 def test_raw_of_a_transformed_target_is_what_the_regressor_predicts():

@@ -82,7 +82,9 @@ def test_linear_models_of_ours(name):
 @pytest.mark.parametrize("target", ["two", "three"])
 def test_probabilities_of_each_class_against_the_rest(loss, target):
     estimator = peers.SGDClassifier(loss=loss, alpha=0.1, random_state=0).fit(X, TARGETS[target])
-    for method in ("decision_function", "predict_proba"):
+    methods = ["decision_function", "predict_proba"]
+    methods += ["predict_log_proba"] if loss == "log_loss" else []  # else log(0) occurs
+    for method in methods:
         assert_response(estimator, X[:15], method)
 
 

@@ -11,7 +11,7 @@ from tolerances import ARITHMETIC
 from skgrad import MLPClassifier, MLPRegressor
 from skgrad.inspection import input_gradients
 from skgrad.inspection._question import ask
-from skgrad.inspection.models import network_passes
+from skgrad.inspection.models import parts, rectifier_lines
 from skgrad.losses import MultiQuantile
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -96,10 +96,10 @@ def test_blocks_of_rows_make_no_difference(monkeypatch, kept):
     estimator = MLPClassifier(**SHORT).fit(X, TARGETS["three"])
     many = np.tile(X, (4, 1))
     whole = gradients(estimator, many, "predict_proba")
-    monkeypatch.setattr(network_passes, "BLOCK_BYTES", 1)
-    monkeypatch.setattr(network_passes, "KEPT_BYTES", kept)
-    parts = gradients(estimator, many, "predict_proba")
-    assert_close(parts, whole, ARITHMETIC["float64"])
+    monkeypatch.setattr(parts, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(parts, "KEPT_BYTES", kept)
+    cut = gradients(estimator, many, "predict_proba")
+    assert_close(cut, whole, ARITHMETIC["float64"])
 
 
 def test_hidden_units_at_their_kink_have_the_slope_of_the_left():
@@ -192,6 +192,15 @@ def test_each_unit_of_one_layer_bends_a_line_once():
     question, _ = ask(estimator, X, response_method="raw")
     line, _, _ = question.walk(X)[0].pieces.split(start, end)
     np.testing.assert_array_equal(np.bincount(line), crossings + 1)
+
+
+def test_blocks_of_lines_make_no_difference(monkeypatch):
+    estimator = MLPClassifier((20, 20), **SHORT).fit(X, TARGETS["three"])
+    pieces = ask(estimator, X)[0].walk(X)[0].pieces
+    whole = pieces.split(X[:N_LINES], X[N_LINES:])
+    monkeypatch.setattr(rectifier_lines, "BLOCK_SIZE", 7 * 40 * 20)
+    for found, expected in zip(pieces.split(X[:N_LINES], X[N_LINES:]), whole, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
 def test_line_of_no_length_is_one_stretch_and_sparse_ends_are_as_good():

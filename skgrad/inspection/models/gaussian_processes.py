@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from skgrad.inspection.chain import Local, Walk, linked, rule
 from skgrad.inspection.chain.columns import dense
 from skgrad.inspection.models.linear import NO_LABELS
 from skgrad.inspection.models.links import IDENTITY, LOG, Shares
-from skgrad.inspection.models.parts import COMPLEMENT, COMPLEMENT_SHIFT, beside, mixed
+from skgrad.inspection.models.parts import COMPLEMENT, COMPLEMENT_SHIFT, beside, in_blocks, mixed
 from skgrad.inspection.models.process_kernels import diagonal_pull, evaluate
+from skgrad.inspection.models.support_vectors import machine
 
 UNKNOWN_KERNEL = "has a kernel whose derivative is not known"
 # The logistic function as a sum of error functions (Williams and Barber 1998, appendix A), with the
@@ -30,12 +32,11 @@ def regressor(estimator: Any, X: Any, walk: Walk) -> Local:
     """Answer with the posterior mean."""
     if not hasattr(estimator, "X_train_"):
         walk.refuse(estimator, "is not fitted, so that its mean is 0")
-    kernel = evaluate(estimator.kernel_, dense(X), estimator.X_train_)
-    if kernel is None:
-        return walk.difference(estimator, X, UNKNOWN_KERNEL)
     unit, center = target_moments(estimator)
     weights = np.atleast_2d(estimator.alpha_.T) * np.reshape(unit, (-1, 1))
-    return Local(kernel.value @ weights.T + center, lambda c: kernel.pull(c @ weights))
+    kernel, points = estimator.kernel_, estimator.X_train_
+    local = machine(lambda rows: evaluate(kernel, rows, points), dense(X), weights, center)
+    return walk.difference(estimator, X, UNKNOWN_KERNEL) if local is None else local
 
 
 def target_moments(estimator: Any) -> tuple[FloatArray, FloatArray]:
@@ -55,10 +56,10 @@ def classifier(estimator: Any, X: Any, walk: Walk) -> Local:
     rows = dense(X)
     parts = []
     for part in base.estimators_ if several else [base]:
-        local = _positive(part, rows)
-        if local is None:
+        if evaluate(part.kernel_, rows[:1], rows[:1]) is None:
             return walk.difference(estimator, X, UNKNOWN_KERNEL)
-        parts.append(local)
+        n_bytes = 4 * 8 * len(part.X_train_)
+        parts.append(in_blocks(partial(_positive, part), rows, n_bytes))
     if several:
         local = linked(beside(parts, rows.shape[1]), Shares(IDENTITY))
     else:
@@ -66,7 +67,7 @@ def classifier(estimator: Any, X: Any, walk: Walk) -> Local:
     return linked(local, LOG) if walk.response == "predict_log_proba" else local
 
 
-def _positive(process: Any, X: FloatArray) -> Local | None:
+def _positive(process: Any, X: FloatArray) -> Local:
     r"""Compute the probability of the positive class of one binary process.
 
     .. math:: p = \frac{1}{2} \sum_k h_k \Big(1 + erf\big(w_k m (1 + 2 w_k^2 v)^{-1/2}\big)\Big)
@@ -79,8 +80,7 @@ def _positive(process: Any, X: FloatArray) -> Local | None:
     algorithm 3.2.
     """
     kernel = evaluate(process.kernel_, X, process.X_train_)
-    if kernel is None or diagonal_pull(process.kernel_, X[:0], np.zeros(0)) is None:
-        return None
+    assert kernel is not None
     weights, root = process.y_train_ - process.pi_, process.W_sr_
     mean = kernel.value @ weights
     solved = solve_triangular(process.L_, root[:, None] * kernel.value.T, lower=True)
@@ -95,8 +95,6 @@ def _positive(process: Any, X: FloatArray) -> Local | None:
         slope_variance = -(bell * argument * np.square(WIDTHS * shrunk)).sum(axis=1)
         back = root[:, None] * solve_triangular(process.L_, solved, lower=True, trans="T")
         pulled = kernel.pull(np.outer(slope_mean, weights) - 2.0 * slope_variance[:, None] * back.T)
-        own = diagonal_pull(process.kernel_, X, slope_variance)
-        assert own is not None
-        return pulled + own
+        return pulled + diagonal_pull(process.kernel_, X, slope_variance)
 
     return Local(value[:, None], pull)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from skgrad._typing import FloatArray
-from skgrad.inspection.chain.columns import numbers, take_rows
+from skgrad.inspection.chain import Local
+from skgrad.inspection.chain.columns import numbers
+from skgrad.inspection.models.parts import in_blocks
 from skgrad.models.network import (
     ColumnScaler,
     Layer,
@@ -19,11 +20,6 @@ from skgrad.models.network import (
     get_activation,
 )
 from skgrad.neural_network._fitted import parameters_of
-
-# Buffers of a block of rows stay in the outer caches.
-BLOCK_BYTES = 4 * 2**20
-# Buffers of all blocks are kept for the way back up to here; beyond, blocks are passed again.
-KEPT_BYTES = 64 * 2**20
 
 
 class FittedNetwork:
@@ -86,54 +82,28 @@ class FittedNetwork:
 
     def forward(self, X: Any) -> Workspace:
         """Compute raw predictions; they and what the way back needs are in the buffers."""
-        X = self.scaled(numbers(X))
+        X = self.scaled(X)
         ws = self.network.workspace(X.shape[0], np.float64)
         self.network.forward(self.parameters, X, ws, moments=self.moments)
         return ws
 
 
-class NetworkPass:
-    """Raw predictions at some rows, and the way back to their columns.
+def passes(fitted: FittedNetwork, X: Any) -> Local:
+    """Answer with raw predictions."""
 
-    Parameters
-    ----------
-    fitted : FittedNetwork
-        The network.
-    X : array or CSR matrix of shape (n_samples, n_features)
-        The rows.
-    """
+    def one(rows: Any) -> Local:
+        ws, slope = fitted.forward(rows), fitted.scaler_slope(rows)
 
-    def __init__(self, fitted: FittedNetwork, X: Any) -> None:
-        self.fitted, self.X = fitted, numbers(X)
-        per_row = 8 * 3 * sum(fitted.network.sizes[1:])
-        self._rows = max(64, BLOCK_BYTES // per_row)
-        self._keeps = per_row * self.X.shape[0] <= KEPT_BYTES
-        self._kept: dict[int, Workspace] = {}
-        self.raw = np.empty((self.X.shape[0], fitted.network.n_outputs))
-        for rows in self._blocks():
-            self.raw[rows] = self._workspace(rows).raw.T
+        def pull(cotangent: FloatArray) -> FloatArray:
+            back = np.ascontiguousarray(cotangent.T, dtype=np.float64)
+            gradient = fitted.network.backward_input(fitted.parameters, ws, back)
+            gradient *= slope
+            return gradient
 
-    def pull(self, cotangent: FloatArray) -> FloatArray:
-        """Lead cotangents of raw predictions back to the columns of X."""
-        network, parameters = self.fitted.network, self.fitted.parameters
-        pulled = np.empty(self.X.shape)
-        for rows in self._blocks():
-            back = np.ascontiguousarray(cotangent[rows].T, dtype=np.float64)
-            gradient = network.backward_input(parameters, self._workspace(rows), back)
-            np.multiply(gradient, self.fitted.scaler_slope(self.X[rows]), out=pulled[rows])
-        return pulled
+        return Local(ws.raw.T.copy(), pull)
 
-    def _blocks(self) -> Iterator[slice]:
-        for start in range(0, self.X.shape[0], self._rows):
-            yield slice(start, min(start + self._rows, self.X.shape[0]))
-
-    def _workspace(self, rows: slice) -> Workspace:
-        if rows.start in self._kept:
-            return self._kept[rows.start]
-        ws = self.fitted.forward(take_rows(self.X, rows))
-        if self._keeps:
-            self._kept[rows.start] = ws
-        return ws
+    # Buffers of each unit: activation, gradient, scratch.
+    return in_blocks(one, numbers(X), 8 * 3 * sum(fitted.network.sizes[1:]))
 
 
 def _double(array: FloatArray) -> FloatArray:

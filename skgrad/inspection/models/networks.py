@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from skgrad.inspection.models.links import (
     TwoClasses,
 )
 from skgrad.inspection.models.losses import UNKNOWN, link_of
-from skgrad.inspection.models.network_passes import FittedNetwork, NetworkPass
+from skgrad.inspection.models.network_passes import FittedNetwork, passes
 from skgrad.inspection.models.rectifier_lines import pieces
 from skgrad.losses import get_loss
 from skgrad.neural_network import MLPClassifier, MLPRegressor
@@ -27,8 +28,7 @@ from skgrad.neural_network import MLPClassifier, MLPRegressor
 
 def network(fitted: FittedNetwork, X: Any) -> Local:
     """Answer with raw predictions."""
-    passed = NetworkPass(fitted, X)
-    return Local(passed.raw, passed.pull, pieces=pieces(fitted, X))
+    return replace(passes(fitted, X), pieces=pieces(fitted, X))
 
 
 @rule(MLPClassifier)

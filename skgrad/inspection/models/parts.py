@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -10,8 +10,12 @@ from scipy.special import logsumexp
 
 from skgrad._typing import FloatArray, IntArray
 from skgrad.inspection.chain import Local, Response, Walk
-from skgrad.inspection.chain.columns import dense, take_columns, width
+from skgrad.inspection.chain.columns import dense, take_columns, take_rows, width
 
+# What a block of rows holds on to stays in the outer caches.
+BLOCK_BYTES, MIN_ROWS = 4 * 2**20, 64
+# All blocks are kept for the way back up to here; beyond, they are passed again.
+KEPT_BYTES = 64 * 2**20
 # Turns the probability p of the second of two classes into (1 - p, p).
 COMPLEMENT, COMPLEMENT_SHIFT = np.array([[-1.0], [1.0]]), np.array([1.0, 0.0])
 
@@ -47,6 +51,41 @@ def averaged(locals_: Sequence[Local], weights: Any = None) -> Local:
         return np.asarray(sum(parts))
 
     return Local(value, pull, affine=all(local.affine for local in locals_))
+
+
+def in_blocks(build: Callable[[Any], Local], X: Any, bytes_per_row: int) -> Local:
+    """Answer for a few rows at a time, where a row needs much more memory than its answer.
+
+    Parameters
+    ----------
+    build : callable
+        Answers for a block of rows.
+    X : array or sparse matrix of shape (n_samples, n_in)
+        All rows.
+    bytes_per_row : int
+        What `build` holds on to for the way back.
+    """
+    n_rows, size = X.shape[0], max(MIN_ROWS, BLOCK_BYTES // bytes_per_row)
+    if n_rows <= size:
+        return build(X)
+    starts, kept = range(0, n_rows, size), dict[int, Local]()
+
+    def block(start: int) -> Local:
+        if start in kept:
+            return kept[start]
+        local = build(take_rows(X, slice(start, start + size)))
+        if n_rows * bytes_per_row <= KEPT_BYTES:
+            kept[start] = local
+        return local
+
+    def pull(cotangent: FloatArray) -> FloatArray:
+        pulled = np.empty((n_rows, width(X)))
+        for start in starts:
+            rows = slice(start, start + size)
+            pulled[rows] = block(start).pull(cotangent[rows])
+        return pulled
+
+    return Local(np.concatenate([block(start).value for start in starts]), pull)
 
 
 def log_averaged(locals_: Sequence[Local]) -> Local:

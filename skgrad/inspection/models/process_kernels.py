@@ -36,7 +36,7 @@ def evaluate(kernel: Any, X: FloatArray, points: FloatArray) -> Kernel | None:
     return None if formula is None else formula(kernel, X, points)
 
 
-def diagonal_pull(kernel: Any, X: FloatArray, cotangent: FloatArray) -> FloatArray | None:
+def diagonal_pull(kernel: Any, X: FloatArray, cotangent: FloatArray) -> FloatArray:
     r"""Lead cotangents of :math:`k(x, x)`, shape (n_samples,), back to the rows.
 
     It is constant for stationary kernels, and else, both arguments being alike, twice the
@@ -48,8 +48,7 @@ def diagonal_pull(kernel: Any, X: FloatArray, cotangent: FloatArray) -> FloatArr
     for start in range(0, len(X), DIAGONAL_BLOCK):
         rows = slice(start, start + DIAGONAL_BLOCK)
         block = evaluate(kernel, X[rows], X[rows])
-        if block is None:
-            return None
+        assert block is not None
         pulled[rows] = 2.0 * block.pull(np.diag(cotangent[rows]))
     return pulled
 

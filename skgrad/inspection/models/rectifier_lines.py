@@ -122,8 +122,6 @@ def _with_roots(points: Points) -> Points:
     lower, upper = points.t[left], points.t[left + 1]
     t = np.minimum(lower + share * (upper - lower), upper)
     new = [part[left] + share[:, None] * (part[left + 1] - part[left]) for part in points.arrays]
-    # Rounding must not leave a sign that the next stretch would take for another root.
-    new[0][np.arange(len(unit)), unit] = 0.0
     line = np.concatenate([points.line, points.line[left]])
     position = np.concatenate([points.t, t])
     order = np.lexsort((position, line))

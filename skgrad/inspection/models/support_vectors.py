@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 from sklearn.gaussian_process.kernels import Kernel as ProcessKernel
@@ -15,12 +16,29 @@ from skgrad.inspection.chain.columns import dense, numbers
 from skgrad.inspection.models.kernels import Kernel, named
 from skgrad.inspection.models.linear import NO_LABELS
 from skgrad.inspection.models.links import Votes
+from skgrad.inspection.models.parts import in_blocks
 from skgrad.inspection.models.process_kernels import evaluate
 
+Evaluate: TypeAlias = Callable[[Any], Kernel | None]
 
-def machine(kernel: Kernel, weights: FloatArray, shift: FloatArray | float) -> Local:
-    """Weight the values of a kernel; ``weights`` has shape (n_outputs, n_points)."""
-    return Local(kernel.value @ weights.T + shift, lambda c: kernel.pull(c @ weights))
+
+def machine(
+    evaluate: Evaluate, X: Any, weights: FloatArray, shift: FloatArray | float
+) -> Local | None:
+    """Weight the values of a kernel; None if its derivative is not known.
+
+    ``evaluate`` takes some rows; ``weights`` has shape (n_outputs, n_points).
+    """
+    rows = numbers(X)
+    if evaluate(rows[:1]) is None:
+        return None
+
+    def one(block: Any) -> Local:
+        kernel = evaluate(block)
+        assert kernel is not None
+        return Local(kernel.value @ weights.T + shift, lambda c: kernel.pull(c @ weights))
+
+    return in_blocks(one, rows, 2 * 8 * weights.shape[1])
 
 
 @rule(SVR, NuSVR, OneClassSVM)
@@ -28,8 +46,7 @@ def one_output(estimator: Any, X: Any, walk: Walk) -> Local:
     """Answer with predictions of a regressor, or scores of an outlier detector."""
     if walk.response == "predict" and isinstance(estimator, OneClassSVM):
         walk.refuse(estimator, NO_LABELS)
-    weights = dense(estimator.dual_coef_)
-    return machine(_svm_kernel(estimator, X, walk), weights, estimator.intercept_)
+    return _svm(estimator, X, walk, dense(estimator.dual_coef_), estimator.intercept_)
 
 
 @rule(SVC, NuSVC)
@@ -43,13 +60,13 @@ def classifier(estimator: Any, X: Any, walk: Walk) -> Local:
         )
     if walk.response == "predict":
         walk.refuse(estimator, NO_LABELS)
-    kernel, n_classes = _svm_kernel(estimator, X, walk), len(estimator.classes_)
+    n_classes, shift = len(estimator.classes_), estimator.intercept_
     if n_classes == 2:
-        return machine(kernel, dense(estimator.dual_coef_), estimator.intercept_)
+        return _svm(estimator, X, walk, dense(estimator.dual_coef_), shift)
     weights = pair_weights(estimator)
     if estimator.decision_function_shape == "ovo":
-        return machine(kernel, weights, estimator.intercept_)
-    return linked(machine(kernel, -weights, -estimator.intercept_), Votes(n_classes))
+        return _svm(estimator, X, walk, weights, shift)
+    return linked(_svm(estimator, X, walk, -weights, -shift), Votes(n_classes))
 
 
 def pair_weights(estimator: Any) -> FloatArray:
@@ -71,36 +88,33 @@ def pair_weights(estimator: Any) -> FloatArray:
 @rule(KernelRidge)
 def kernel_ridge(estimator: Any, X: Any, walk: Walk) -> Local:
     """Answer with predictions."""
-    points, data = estimator.X_fit_, numbers(X)
-    kernel: Kernel | None = None
-    if isinstance(estimator.kernel, ProcessKernel):
-        kernel = evaluate(estimator.kernel, dense(data), points)
-    elif isinstance(estimator.kernel, str):
-        kernel = named(
-            estimator.kernel, data, points, gamma=estimator.gamma, coef0=estimator.coef0,
-            degree=estimator.degree,
-        )  # fmt: skip
-    if kernel is None:
-        return _unknown(estimator, X, walk)
-    return machine(kernel, np.atleast_2d(estimator.dual_coef_.T), 0.0)
+    points = estimator.X_fit_
+
+    def evaluated(rows: Any) -> Kernel | None:
+        if isinstance(estimator.kernel, ProcessKernel):
+            return evaluate(estimator.kernel, dense(rows), points)
+        return _named(estimator, rows, points, estimator.gamma)
+
+    local = machine(evaluated, X, np.atleast_2d(estimator.dual_coef_.T), 0.0)
+    return walk.difference(estimator, X, _unknown(estimator)) if local is None else local
 
 
-def _svm_kernel(estimator: Any, X: Any, walk: Walk) -> Kernel:
-    points = estimator.support_vectors_
-    kernel = None
-    if isinstance(estimator.kernel, str):
-        kernel = named(
-            estimator.kernel, numbers(X), points, gamma=fitted_gamma(estimator),
-            coef0=estimator.coef0, degree=estimator.degree,
-        )  # fmt: skip
-    if kernel is None:
-        walk.refuse(estimator, f"has kernel={estimator.kernel!r}, whose derivative is not known")
-    return kernel
+def _svm(estimator: Any, X: Any, walk: Walk, weights: FloatArray, shift: FloatArray) -> Local:
+    points, gamma = estimator.support_vectors_, fitted_gamma(estimator)
+    local = machine(lambda rows: _named(estimator, rows, points, gamma), X, weights, shift)
+    return walk.difference(estimator, X, _unknown(estimator)) if local is None else local
 
 
-def _unknown(estimator: Any, X: Any, walk: Walk) -> Local:
-    reason = f"has kernel={estimator.kernel!r}, whose derivative is not known"
-    return walk.difference(estimator, X, reason)
+def _named(estimator: Any, rows: Any, points: Any, gamma: float | None) -> Kernel | None:
+    if not isinstance(estimator.kernel, str):
+        return None
+    return named(
+        estimator.kernel, rows, points, gamma=gamma, coef0=estimator.coef0, degree=estimator.degree
+    )
+
+
+def _unknown(estimator: Any) -> str:
+    return f"has kernel={estimator.kernel!r}, whose derivative is not known"
 
 
 def fitted_gamma(estimator: Any) -> float:
