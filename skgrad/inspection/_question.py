@@ -218,7 +218,7 @@ def _targets(
     estimator: Any, response: Response, target: Any, value: FloatArray
 ) -> tuple[FloatArray, list[Any]]:
     """Translate the target into combinations of the outputs."""
-    n_outputs, classes = value.shape[1], _classes(estimator)
+    n_outputs, classes = value.shape[1], _classes(estimator, response)
     outputs = classes if len(classes) == n_outputs else list(range(n_outputs))
     single_score = len(classes) == 2 and n_outputs == 1
     if single_score and (target is None or target in classes):
@@ -235,9 +235,15 @@ def _targets(
     return np.eye(n_outputs)[[outputs.index(target)]], [target]
 
 
-def _classes(estimator: Any) -> list[Any]:
+def _classes(estimator: Any, response: Response) -> list[Any]:
     """List the classes of a classifier; none if it has a list of them for each of its outputs."""
     if not is_classifier(estimator) or isinstance(estimator.classes_, list):
+        return []
+    last = getattr(estimator, "best_estimator_", estimator)
+    last = last.steps[-1][1] if hasattr(last, "steps") else last
+    in_pairs = getattr(last, "decision_function_shape", "ovr") == "ovo"
+    scores = response in ("raw", "decision_function")
+    if in_pairs and scores and len(estimator.classes_) > 2:  # three classes have three pairs
         return []
     return list(np.asarray(estimator.classes_).tolist())
 

@@ -17,6 +17,7 @@ from sklearn.gaussian_process.kernels import (
 )
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 
 from skgrad.inspection import FiniteDifferenceWarning, NonDifferentiableError, input_gradients
@@ -56,6 +57,15 @@ def test_four_classes_have_the_margins_of_six_pairs():
     for shape in ("ovr", "ovo"):
         estimator = SVC(decision_function_shape=shape).fit(X, target)
         assert_response(estimator, X[:15], "decision_function")
+
+
+def test_pairs_of_three_classes_are_no_classes():
+    estimator = make_pipeline(SVC(decision_function_shape="ovo")).fit(X, TARGETS["three"])
+    with pytest.raises(ValueError, match=r"one of the outputs \[0, 1, 2\]"):
+        input_gradients(estimator, X, target="a")
+    every = gradients(estimator, X, "decision_function")
+    one = gradients(estimator, X, "decision_function", target=1)
+    np.testing.assert_array_equal(one[:, :, 0], every[:, :, 1])
 
 
 def test_gamma_is_that_of_the_decision_function():
