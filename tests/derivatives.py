@@ -25,7 +25,8 @@ def differences(step, X, form=np.asarray):
     """Differentiate a transformer by central differences, shape (n_samples, n_out, n_in)."""
     columns = []
     for j in range(X.shape[1]):
-        h = 1e-5 * (np.nanstd(X[:, j]) or 1.0)
+        known = X[~np.isnan(X[:, j]), j]
+        h = 1e-5 * (known.std() if len(known) and known.std() > 0.0 else 1.0)
         ends = [X.copy(), X.copy()]
         ends[0][:, j] += h
         ends[1][:, j] -= h

@@ -156,11 +156,17 @@ def fitted(step, data, form):
     return clone(step).fit(form(X), target)
 
 
-@pytest.mark.parametrize("form", ["array", "column-major", "frame"])
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        (name, form)
+        for name in ALL
+        for form in ("array", "column-major", "frame")
+        # scikit-learn's kernel does not take the read-only array in a frame
+        if not (form == "frame" and "nystroem" in name and "chi2" in name)
+    ],
+)
 def test_jacobian_of_transformer_matches_differences(name, form, data):
-    if form == "frame" and "chi2" in name and "nystroem" in name:
-        return  # scikit-learn's kernel does not take the read-only array in a frame
     step = fitted(ALL[name], data, FORMS[form])
     found = input_jacobian(step, FORMS[form](data[2]))
     assert_jacobian(found, differences(step, data[2], FORMS[form]), rtol=FINITE_DIFFERENCE)

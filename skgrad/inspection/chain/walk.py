@@ -12,7 +12,7 @@ import numpy as np
 from skgrad._typing import FloatArray, IntArray
 from skgrad.inspection.chain.affine import probed
 from skgrad.inspection.chain.columns import as_fitted, numeric_columns, width
-from skgrad.inspection.chain.differences import deviations, differenced
+from skgrad.inspection.chain.differences import differenced, spans
 from skgrad.inspection.chain.errors import FiniteDifferenceWarning, NonDifferentiableError
 from skgrad.inspection.chain.local import SEVERAL, Leaf, Local
 from skgrad.inspection.chain.rules import find_rule, from_jacobian
@@ -138,7 +138,7 @@ class Walk:
             self.refuse(step, reason + ", and its input is not numeric")
         widths = (*self.trail, "widths")
         if widths not in self.memory:
-            self.memory[widths] = deviations(X)
+            self.memory[widths] = spans(X)
             warnings.warn(
                 f"{type(step).__name__} {reason}: average slopes over half a standard deviation to"
                 " both sides stand in for it.",
