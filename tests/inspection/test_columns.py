@@ -315,3 +315,12 @@ def test_target_encoder_has_a_number_for_each_class(people):
     walk.transform(step, frame[["city", "kind"]])
     (leaf,) = walk.leaves.values()
     assert leaf.owners.tolist() == [1, 1, 1, 4, 4, 4]
+
+
+def test_missing_category_is_not_taken_for_one_that_does_not_matter(people):
+    frame, y = people
+    frame = frame.assign(city=frame["city"].where(frame["debt"] > -1.0))
+    words = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder())
+    columns = ColumnTransformer([("words", words, ["city"]), ("rate", "passthrough", ["rate"])])
+    pipeline = make_pipeline(columns, LogisticRegression()).fit(frame, y)
+    assert np.isnan(input_gradients(pipeline, frame)[:, 1]).all()

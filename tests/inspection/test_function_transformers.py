@@ -15,6 +15,7 @@ from sklearn.feature_extraction.text import (
     TfidfTransformer,
     TfidfVectorizer,
 )
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
@@ -214,3 +215,41 @@ def test_leaf_of_two_text_steps_gets_the_cotangent_of_its_counts():
     counts = pipeline[0].transform(TEXTS).toarray().astype(np.float64)
     expected = input_gradients(pipeline[1:], counts)
     np.testing.assert_allclose(leaf.cotangent, expected, rtol=EXACT, atol=EXACT)
+
+
+@pytest.mark.parametrize(
+    ("function", "row"),
+    [
+        (lambda frame: frame.fillna(0.0) * 2.0, [2.0, 2.0]),
+        (lambda frame: frame * 3.0, [3.0, 3.0]),
+        (lambda frame: frame[["b"]].assign(c=frame["a"] - frame["b"]), [1.0, 0.0]),
+    ],
+)
+@pytest.mark.parametrize("first", [0, 1])
+def test_affine_function_of_a_frame_with_missing_entries(function, row, first):
+    frame = pd.DataFrame({"a": [1.0, 2.0, 4.0, 3.0], "b": [3.0, 1.0, 1.5, 7.0]})
+    frame.loc[first, "a"] = np.nan
+    pipeline = make_pipeline(FunctionTransformer(function), SimpleImputer(), Ridge())
+    pipeline.fit(frame, [0.0, 1.0, 3.0, 2.0])
+    gradients, coef = input_gradients(pipeline, frame), pipeline[-1].coef_
+    expected = [coef[1], coef[0] - coef[1]] if row == [1.0, 0.0] else np.multiply(row, coef)
+    np.testing.assert_allclose(gradients[2:], [expected, expected], rtol=1e-7)
+    assert gradients[first, 0] == 0.0
+
+
+def test_function_that_is_affine_only_without_missing_entries_is_refused():
+    frame = pd.DataFrame({"a": [1.0, 2.0, 4.0, 3.0], "b": [3.0, 1.0, 1.5, 7.0]})
+    step = FunctionTransformer(lambda X: X.mean(axis=1).to_frame()).fit(frame)
+    np.testing.assert_allclose(input_jacobian(step, frame), 0.5, rtol=1e-12)
+    frame.loc[2, "a"] = np.nan  # then the mean of the others moves faster
+    with pytest.raises(NonDifferentiableError, match="derivative is not known"):
+        input_jacobian(step, frame)
+
+
+def test_bend_that_only_later_rows_show_is_noticed():
+    X = np.array([[0.0], [1.0], [5e4]])
+    pipeline = make_pipeline(FunctionTransformer(lambda X: np.minimum(X, 1e4)), Ridge())
+    pipeline.fit(X, [0.0, 1.0, 2.0])
+    assert np.isfinite(input_gradients(pipeline, X[:2])).all()
+    with pytest.raises(NonDifferentiableError, match="derivative is not known"):
+        input_gradients(pipeline, X)

@@ -45,6 +45,7 @@ from sklearn.random_projection import GaussianRandomProjection, SparseRandomProj
 from tolerances import FINITE_DIFFERENCE, coefficients
 
 from skgrad.inspection import input_jacobian
+from skgrad.inspection.chain import Walk
 
 SPARSE_TOO = {
     "max abs": MaxAbsScaler(),
@@ -191,6 +192,14 @@ def test_jacobian_at_sparse_input_matches_differences(name, data):
     )
     # At a kink, such as that of |x| in a norm, central differences are of the first order only.
     assert_jacobian(found, expected, rtol=1e-4 if name in KINKED_AT_ZERO else FINITE_DIFFERENCE)
+
+
+def test_sources_of_selected_columns(data):
+    X, y, _ = data
+    step = SelectKBest(k=2).fit(X[:, [1, 0, 3, 2]], y)
+    local = Walk(np.arange(4), list("abcd")).transform(step, X)
+    assert local.sources.tolist() == [1, 3]
+    assert local.affine
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from skgrad._typing import FloatArray
+from skgrad._typing import Array, FloatArray
 from skgrad.inspection.chain.local import Local
 
 # rule(step, X, walk) with a `Walk`; for a predictor, `walk.response` says what to compute.
@@ -94,8 +94,13 @@ def register_jacobian(cls: type, function: Callable[..., Any]) -> None:
     _RULES[cls] = registered
 
 
-def from_jacobian(value: Any, jacobian: FloatArray) -> Local:
-    """Pull by a Jacobian: (n_samples, n_out, n_in), or (n_out, n_in) of an affine step."""
+def from_jacobian(value: Any, jacobian: FloatArray, missing: Array | None = None) -> Local:
+    """Pull by a Jacobian: (n_samples, n_out, n_in), or (n_out, n_in) of an affine step.
+
+    Entries that are missing, shape (n_samples, n_in), do not move anything.
+    """
+    if missing is not None and missing.any():
+        return Local(value, lambda cotangent: np.where(missing, 0.0, cotangent @ jacobian))
     if jacobian.ndim == 2:
         return Local(value, lambda cotangent: cotangent @ jacobian, affine=True)
     return Local(value, lambda cotangent: np.einsum("no,noi->ni", cotangent, jacobian))

@@ -11,7 +11,7 @@ import numpy as np
 
 from skgrad._typing import FloatArray, IntArray
 from skgrad.inspection.chain.affine import probed
-from skgrad.inspection.chain.columns import as_fitted, numeric_columns, width
+from skgrad.inspection.chain.columns import as_fitted, dense, numeric_columns, width
 from skgrad.inspection.chain.differences import differenced, spans
 from skgrad.inspection.chain.errors import FiniteDifferenceWarning, NonDifferentiableError
 from skgrad.inspection.chain.local import SEVERAL, Leaf, Local
@@ -86,10 +86,11 @@ class Walk:
         """Apply a transformer that is affine, as a trial tells; if not, ``otherwise`` says why."""
         if self.trail not in self.memory:
             self.memory[self.trail] = probed(step, X)
-        jacobian = self.memory[self.trail]
-        if jacobian is not None:
-            return from_jacobian(step.transform(X), jacobian)
-        return self.difference(step, X, otherwise)
+        found = self.memory[self.trail]
+        value = None if found is None else step.transform(X)
+        if found is None or not found.fits_data(step, X, value):
+            return self.difference(step, X, otherwise)
+        return from_jacobian(value, found.jacobian, missing=np.isnan(dense(X)))
 
     def respond(self, estimator: Any, X: Any) -> Local:
         """Apply a fitted predictor, or a pipeline that ends in one."""
