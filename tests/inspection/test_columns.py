@@ -28,6 +28,7 @@ from tolerances import FINITE_DIFFERENCE
 
 from skgrad import LogisticRegression, Ridge
 from skgrad.inspection import input_gradients
+from skgrad.inspection._question import CHUNK_BYTES, ask
 from skgrad.inspection.chain import SEVERAL, Walk
 
 NUMERIC = ["age", "income", "debt", "rate"]
@@ -324,3 +325,12 @@ def test_missing_category_is_not_taken_for_one_that_does_not_matter(people):
     columns = ColumnTransformer([("words", words, ["city"]), ("rate", "passthrough", ["rate"])])
     pipeline = make_pipeline(columns, LogisticRegression()).fit(frame, y)
     assert np.isnan(input_gradients(pipeline, frame)[:, 1]).all()
+
+
+def test_chunks_are_short_where_a_step_is_wide():
+    X = np.random.default_rng(0).normal(size=(30, 40))
+    pipeline = make_pipeline(PolynomialFeatures(2), Ridge()).fit(X, X[:, 0])
+    question, X = ask(pipeline, np.tile(X, (200, 1)))
+    lengths = [rows.stop - rows.start for rows in question.chunks(X)]
+    assert max(lengths) * 861 * 8 <= CHUNK_BYTES
+    assert sum(lengths) == 6000

@@ -21,6 +21,7 @@ Response: TypeAlias = Literal[
     "raw", "decision_function", "predict_proba", "predict_log_proba", "predict"
 ]
 Asked: TypeAlias = Response | Literal["transform"]
+WIDEST = "widest"
 Trail: TypeAlias = tuple[str, ...]
 
 
@@ -47,7 +48,8 @@ class Walk:
     leaves : dict of trails to Leaf
         Shared by all parts of the walk: the leaves met so far.
     memory : dict of trails to anything
-        Shared by the walks over all chunks of the data: what the first one learnt about a step.
+        Shared by the walks over all chunks of the data: what the first one learnt about a step,
+        and under `WIDEST` the largest number of columns on the way.
     """
 
     sources: IntArray
@@ -57,7 +59,7 @@ class Walk:
     pins: Mapping[Trail, Any] | None = None
     trail: Trail = ()
     leaves: dict[Trail, Leaf] = field(default_factory=dict)
-    memory: dict[Trail, Any] = field(default_factory=dict)
+    memory: dict[Any, Any] = field(default_factory=dict)
 
     def into(self, name: str, sources: IntArray | None = None) -> Walk:
         """Go into a part; its input has other columns if ``sources`` are given."""
@@ -71,7 +73,13 @@ class Walk:
         return np.where(local.sources == SEVERAL, SEVERAL, self.sources[local.sources])
 
     def transform(self, step: Any, X: Any) -> Local:
-        """Apply a fitted transformer, by its rule or by one of those that serve all."""
+        """Apply a fitted transformer, and remember how wide its output is."""
+        local = self._transform(step, X)
+        self.memory[WIDEST] = max(self.memory.get(WIDEST, 0), width(local.value))
+        return local
+
+    def _transform(self, step: Any, X: Any) -> Local:
+        """Find its rule, or one of those that serve all."""
         if step is None or (isinstance(step, str) and step == "passthrough"):
             return Local(X, lambda cotangent: cotangent, np.arange(width(X)), affine=True)
         X, walk = as_fitted(step, X), replace(self, response="transform")
