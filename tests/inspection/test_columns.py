@@ -334,3 +334,17 @@ def test_chunks_are_short_where_a_step_is_wide():
     lengths = [rows.stop - rows.start for rows in question.chunks(X)]
     assert max(lengths) * 861 * 8 <= CHUNK_BYTES
     assert sum(lengths) == 6000
+
+
+@pytest.mark.parametrize("form", [np.asarray, pd.DataFrame], ids=["array", "frame"])
+@pytest.mark.parametrize("key", [1, -1])
+def test_texts_at_a_position(form, key):
+    texts = ["red car", "blue car", "red house", "old house", "car"]
+    X = form(np.array([[float(i), text] for i, text in enumerate(texts)], dtype=object))
+    columns = ColumnTransformer(
+        [("age", StandardScaler(), [0]), ("text", CountVectorizer(), key)], sparse_threshold=0.0
+    )
+    pipeline = make_pipeline(columns, Ridge()).fit(X, np.arange(5.0))
+    gradients = input_gradients(pipeline, X)
+    np.testing.assert_allclose(gradients[:, 0], pipeline[-1].coef_[0] / np.sqrt(2.0), rtol=1e-12)
+    assert np.isnan(gradients[:, 1]).all()

@@ -92,6 +92,7 @@ def register_jacobian(cls: type, function: Callable[..., Any]) -> None:
         return from_jacobian(value, np.asarray(function(step, X), dtype=np.float64))
 
     _RULES[cls] = registered
+    _TRANSFORM_RULES.pop(cls, None)  # what the user says comes before a rule of ours
 
 
 def from_jacobian(value: Any, jacobian: FloatArray, missing: Array | None = None) -> Local:
