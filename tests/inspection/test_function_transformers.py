@@ -253,3 +253,26 @@ def test_bend_that_only_later_rows_show_is_noticed():
     assert np.isfinite(input_gradients(pipeline, X[:2])).all()
     with pytest.raises(NonDifferentiableError, match="derivative is not known"):
         input_gradients(pipeline, X)
+
+
+def test_jacobian_of_a_function_of_mixed_columns():
+    frame = pd.DataFrame(
+        {"age": [1.0, 2.0, 4.0, 3.0], "city": list("abba"), "debt": [3.0, 1, 2, 5]}
+    )
+
+    def chosen(frame):
+        return frame[["city"]].assign(ratio=frame["age"] / frame["debt"])
+
+    def jacobian(frame):
+        slopes = np.zeros((len(frame), 2, 3))
+        slopes[:, 0, 1] = 1.0  # the city is passed on
+        slopes[:, 1, 0] = 1.0 / frame["debt"]
+        slopes[:, 1, 2] = -frame["age"] / frame["debt"] ** 2
+        return slopes
+
+    columns = ColumnTransformer([("city", OneHotEncoder(), ["city"])], remainder="passthrough")
+    pipeline = make_pipeline(DifferentiableFunctionTransformer(chosen, jacobian), columns, Ridge())
+    gradients = input_gradients(pipeline.fit(frame, [0.0, 1.0, 0.5, 2.0]), frame)
+    expected = pipeline[-1].coef_[2] * jacobian(frame)[:, 1][:, [0, 2]]
+    np.testing.assert_allclose(gradients[:, [0, 2]], expected, rtol=EXACT)
+    assert np.isnan(gradients[:, 1]).all()

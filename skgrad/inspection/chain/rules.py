@@ -101,7 +101,18 @@ def from_jacobian(value: Any, jacobian: FloatArray, missing: Array | None = None
     Entries that are missing, shape (n_samples, n_in), do not move anything.
     """
     if missing is not None and missing.any():
-        return Local(value, lambda cotangent: np.where(missing, 0.0, cotangent @ jacobian))
-    if jacobian.ndim == 2:
-        return Local(value, lambda cotangent: cotangent @ jacobian, affine=True)
-    return Local(value, lambda cotangent: np.einsum("no,noi->ni", cotangent, jacobian))
+        return Local(value, lambda c: np.where(missing, 0.0, _product(c, jacobian)))
+    return Local(value, lambda c: _product(c, jacobian), affine=jacobian.ndim == 2)
+
+
+def _product(cotangent: FloatArray, jacobian: FloatArray) -> FloatArray:
+    """Multiply; NaN, which encoders send back, goes only where something depends on them."""
+    formula = "no,oi->ni" if jacobian.ndim == 2 else "no,noi->ni"
+    unknown = np.isnan(cotangent)
+    if not unknown.any():
+        return (
+            cotangent @ jacobian if jacobian.ndim == 2 else np.einsum(formula, cotangent, jacobian)
+        )
+    reached = np.einsum(formula, unknown.astype(np.float64), (jacobian != 0.0).astype(np.float64))
+    product = np.einsum(formula, np.where(unknown, 0.0, cotangent), jacobian)
+    return np.where(reached > 0.0, np.nan, product)
