@@ -23,8 +23,10 @@ def polynomial_features(step: Any, X: Any, walk: Walk) -> Local:
 
     which needs no division and no power, so that entries of zero are like all others.
     """
-    groups = factors(step)
-    n_in = step.n_features_in_
+    key, n_in = (*walk.trail, "factors"), step.n_features_in_
+    if key not in walk.memory:  # not anew for each chunk of rows
+        walk.memory[key] = factors(step)
+    groups = walk.memory[key]
 
     def pull(cotangent: FloatArray) -> FloatArray:
         # With one row for each output, so that factors are whole rows.
