@@ -319,6 +319,13 @@ def test_numbers_have_a_derivative_next_to_their_indicators(gaps):
     np.testing.assert_array_equal(input_jacobian(union, gaps), expected)
 
 
+@pytest.mark.parametrize("step", [SimpleImputer(), IterativeImputer(Ridge()), MissingIndicator()])
+def test_imputers_are_affine_only_where_nothing_is_missing(gaps, step):
+    step = clone(step).fit(gaps)
+    assert not local_of(step, gaps).affine
+    assert local_of(step, gaps[~np.isnan(gaps).any(axis=1)]).affine
+
+
 @pytest.mark.parametrize("marker", [np.nan, -1.0])
 def test_imputer_of_sparse_data_passes_on_what_is_there(X, marker):
     X[np.abs(X) < 0.3] = 0.0
