@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skgrad._typing import FloatArray, IntArray
 from skgrad.inspection import compose, models, transformers  # noqa: F401  (registers the rules)
-from skgrad.inspection.chain import Local, Response, Walk
+from skgrad.inspection.chain import WIDEST, Local, Response, Walk
 from skgrad.inspection.chain.columns import (
     is_documents,
     is_frame,
@@ -23,7 +23,7 @@ from skgrad.inspection.chain.columns import (
     width,
 )
 
-# Rows of a chunk are chosen so that one array of its gradients takes this much.
+# Rows of a chunk are chosen so that one array of its gradients takes this much at the widest step.
 CHUNK_BYTES = 16 * 2**20
 
 
@@ -91,7 +91,8 @@ class Question:
     def chunks(self, X: Any, batch_size: int | None = None) -> Iterator[slice]:
         """Cut rows so that their gradients stay small."""
         n = X.shape[0]
-        size = batch_size or max(64, CHUNK_BYTES // (8 * max(1, width(X))))
+        widest = max(1, width(X), self.memory.get(WIDEST, 0))
+        size = batch_size or max(64, CHUNK_BYTES // (8 * widest))
         for start in range(0, n, size):
             yield slice(start, min(start + size, n))
 

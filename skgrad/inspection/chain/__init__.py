@@ -13,10 +13,11 @@ from skgrad.inspection.chain.rules import (
     rule,
     transform_rule,
 )
-from skgrad.inspection.chain.walk import Response, Walk
+from skgrad.inspection.chain.walk import WIDEST, Response, Walk
 
 __all__ = [
     "SEVERAL",
+    "WIDEST",
     "FiniteDifferenceWarning",
     "Leaf",
     "Link",

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from skgrad._typing import FloatArray
+from skgrad._typing import Array, FloatArray
 from skgrad.inspection.chain.local import Local
 
 # rule(step, X, walk) with a `Walk`; for a predictor, `walk.response` says what to compute.
@@ -92,10 +92,27 @@ def register_jacobian(cls: type, function: Callable[..., Any]) -> None:
         return from_jacobian(value, np.asarray(function(step, X), dtype=np.float64))
 
     _RULES[cls] = registered
+    _TRANSFORM_RULES.pop(cls, None)  # what the user says comes before a rule of ours
 
 
-def from_jacobian(value: Any, jacobian: FloatArray) -> Local:
-    """Pull by a Jacobian: (n_samples, n_out, n_in), or (n_out, n_in) of an affine step."""
-    if jacobian.ndim == 2:
-        return Local(value, lambda cotangent: cotangent @ jacobian, affine=True)
-    return Local(value, lambda cotangent: np.einsum("no,noi->ni", cotangent, jacobian))
+def from_jacobian(value: Any, jacobian: FloatArray, missing: Array | None = None) -> Local:
+    """Pull by a Jacobian: (n_samples, n_out, n_in), or (n_out, n_in) of an affine step.
+
+    Entries that are missing, shape (n_samples, n_in), do not move anything.
+    """
+    if missing is not None and missing.any():
+        return Local(value, lambda c: np.where(missing, 0.0, _product(c, jacobian)))
+    return Local(value, lambda c: _product(c, jacobian), affine=jacobian.ndim == 2)
+
+
+def _product(cotangent: FloatArray, jacobian: FloatArray) -> FloatArray:
+    """Multiply; NaN, which encoders send back, goes only where something depends on them."""
+    formula = "no,oi->ni" if jacobian.ndim == 2 else "no,noi->ni"
+    unknown = np.isnan(cotangent)
+    if not unknown.any():
+        return (
+            cotangent @ jacobian if jacobian.ndim == 2 else np.einsum(formula, cotangent, jacobian)
+        )
+    reached = np.einsum(formula, unknown.astype(np.float64), (jacobian != 0.0).astype(np.float64))
+    product = np.einsum(formula, np.where(unknown, 0.0, cotangent), jacobian)
+    return np.where(reached > 0.0, np.nan, product)

@@ -42,8 +42,9 @@ def column_transformer(step: Any, X: Any, walk: Walk) -> Local:
 
     locals_ = [local for _, _, local in parts]
     sources = [_sources(columns, local) for columns, _, local in parts]
+    as_sparse = bool(parts) and step.sparse_output_  # not set where nothing comes out
     return Local(
-        side_by_side([local.value for local in locals_], X, as_sparse=step.sparse_output_),
+        side_by_side([local.value for local in locals_], X, as_sparse=as_sparse),
         pull,
         np.concatenate([np.empty(0, dtype=np.intp), *sources]),
         affine=all(local.affine for local in locals_),

@@ -58,9 +58,14 @@ def passing(step: Any, X: Any, kept: IntArray, walk: Walk) -> Local:
     def pull(cotangent: FloatArray) -> FloatArray:
         total = np.zeros((len(cotangent), n_in))
         total[:, kept] = cotangent[:, : len(kept)]
-        return np.where(missing, 0.0, total)
+        return held(total, missing)
 
     return Local(value, pull, owners, affine=not missing.any())
+
+
+def held(cotangent: FloatArray, missing: Array) -> FloatArray:
+    """Keep missing entries from moving; NaN, from an encoder behind the imputer, stays."""
+    return np.where(missing & ~np.isnan(cotangent), 0.0, cotangent)
 
 
 def output_owners(step: Any, kept: IntArray) -> IntArray:

@@ -12,8 +12,8 @@ from sklearn.impute._iterative import IterativeImputer
 
 from skgrad._typing import Array, FloatArray, IntArray
 from skgrad.inspection.chain import SEVERAL, Local, Walk, transform_rule
-from skgrad.inspection.chain.columns import dense
-from skgrad.inspection.transformers.imputers import missing_entries, output_owners
+from skgrad.inspection.chain.columns import as_fitted, dense
+from skgrad.inspection.transformers.imputers import held, missing_entries, output_owners
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def iterative_imputer(step: Any, X: Any, walk: Walk) -> Local:
             inner[np.ix_(part.rows, part.others)] += part.local.pull(arrived[:, None])
         total = np.zeros((len(cotangent), step.n_features_in_))
         total[:, kept] = inner
-        return np.where(missing, 0.0, total)
+        return held(total, missing)
 
     n_kept = len(kept)
     sources = np.where(np.arange(len(owners)) < n_kept, SEVERAL, owners)
@@ -63,7 +63,8 @@ def _impute(step: Any, X: Any, imputed: Array, walk: Walk) -> list[Imputation]:
     """Repeat the regressions, and keep what the way back needs."""
     if imputed.all():  # as scikit-learn does: no row has anything to predict from
         return []
-    filled = dense(step.initial_imputer_.transform(X)).copy()
+    first = step.initial_imputer_
+    filled = dense(first.transform(as_fitted(first, X))).copy()
     low, high = _limits(step, -np.inf, step.min_value), _limits(step, np.inf, step.max_value)
     walk, tape = replace(walk, response="predict"), []
     for column, others, estimator in step.imputation_sequence_:

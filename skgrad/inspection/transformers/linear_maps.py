@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.cluster import FeatureAgglomeration
-from sklearn.cross_decomposition import PLSSVD
-from sklearn.cross_decomposition._pls import _PLS
+from sklearn.cross_decomposition import CCA, PLSSVD, PLSCanonical, PLSRegression
 from sklearn.decomposition import (
     PCA,
     FactorAnalysis,
@@ -71,7 +70,7 @@ def discriminants(step: Any, X: Any, walk: Walk) -> Local:
     return from_jacobian(value, step.scalings_[:, : value.shape[1]].T)
 
 
-@transform_rule(_PLS, PLSSVD)
+@transform_rule(PLSRegression, PLSCanonical, CCA, PLSSVD)
 def pls(step: Any, X: Any, walk: Walk) -> Local:
     """Find the map by trying it: the scales of the columns are not public."""
     return walk.probe(step, X, "is not affine here")

@@ -23,20 +23,24 @@ def polynomial_features(step: Any, X: Any, walk: Walk) -> Local:
 
     which needs no division and no power, so that entries of zero are like all others.
     """
-    groups = factors(step)
-    n_in = step.n_features_in_
+    key, n_in = (*walk.trail, "factors"), step.n_features_in_
+    if key not in walk.memory:  # not anew for each chunk of rows
+        walk.memory[key] = factors(step)
+    groups = walk.memory[key]
 
     def pull(cotangent: FloatArray) -> FloatArray:
-        data, total, start = dense(X), np.zeros((len(cotangent), n_in)), 0
+        # With one row for each output, so that factors are whole rows.
+        data, outputs = np.ascontiguousarray(dense(X).T), np.ascontiguousarray(cotangent.T)
+        total, start = np.zeros((n_in, len(cotangent))), 0
         for columns in groups:
-            part = cotangent[:, start : start + len(columns)]
+            part = outputs[start : start + len(columns)]
             start += len(columns)
             for m in range(columns.shape[1]):
                 others = part
                 for k in np.delete(columns, m, axis=1).T:
-                    others = others * data[:, k]
+                    others = others * data[k]
                 total += _gather(others, columns[:, m], n_in)
-        return total
+        return np.ascontiguousarray(total.T)
 
     sources = [
         np.where((columns == columns[:, :1]).all(axis=1), columns[:, 0], SEVERAL)
@@ -52,7 +56,7 @@ def _gather(parts: FloatArray, columns: IntArray, n_in: int) -> FloatArray:
     """Add up parts that belong to the same column."""
     m = len(columns)
     onto = sparse.csr_array((np.ones(m), (columns, np.arange(m))), shape=(n_in, m))
-    gathered: FloatArray = (onto @ parts.T).T
+    gathered: FloatArray = onto @ parts
     return gathered
 
 

@@ -11,11 +11,16 @@ from sklearn.preprocessing import PowerTransformer
 
 from skgrad._typing import FloatArray
 from skgrad.inspection.chain import Local, Walk, transform_rule
-from skgrad.inspection.chain.columns import like
+from skgrad.inspection.chain.columns import dense, like
 from skgrad.inspection.transformers.columnwise import columnwise
 
 # Where a transform is compared with its formula, to find out how it is scaled after that.
-TRIALS = 1.0 + np.array([0.0, 1.0, 1e1, 1e2, 1e3, 1e4, 1e6, 1e8, 1e12])
+POSITIVE = 10.0 ** np.arange(-12.0, 13.0, 2.0)
+TRIALS = {
+    "box-cox": np.concatenate([[1.0], POSITIVE]),
+    "yeo-johnson": np.concatenate([[0.0], POSITIVE, -POSITIVE]),
+}
+LARGEST = 1e150  # scaled values of it are still far from overflow
 
 
 @transform_rule(PowerTransformer)
@@ -41,16 +46,17 @@ def scale_after(step: Any, X: Any) -> FloatArray:
 
     It is the ratio of differences, from the pair of points that loses the fewest digits.
     """
-    points = np.tile(TRIALS[:, None], (1, step.n_features_in_))
+    trials = TRIALS[step.method]
     function = boxcox if step.method == "box-cox" else yeojohnson
-    with np.errstate(over="ignore", invalid="ignore"):
-        before = np.stack(
-            [function(TRIALS, power) for power in step.lambdas_.astype(np.float64)], axis=1
-        )
-        after = np.asarray(step.transform(like(X, points)), dtype=np.float64)
-        change = after - after[0]
-        digits = np.abs(change) / np.maximum(np.abs(after), np.abs(after[0]))
-    digits[~np.isfinite(before) | ~np.isfinite(digits)] = -1.0
-    best, every = digits.argmax(axis=0), np.arange(len(step.lambdas_))
+    lambdas = np.asarray(step.lambdas_, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        before = np.stack([function(trials, power) for power in lambdas], axis=1)
+    within = np.abs(before) < LARGEST
+    points = np.where(within, trials[:, None], trials[0])
+    before = np.where(within, before, before[0])
+    after = dense(step.transform(like(X, points)))
+    change, size = after - after[0], np.maximum(np.abs(after), np.abs(after[0]))
+    best = np.divide(np.abs(change), size, out=np.zeros_like(size), where=size > 0.0).argmax(axis=0)
+    every = np.arange(len(lambdas))
     factor: FloatArray = change[best, every] / (before[best, every] - before[0])
     return factor

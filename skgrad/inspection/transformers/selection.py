@@ -11,7 +11,7 @@ from skgrad._typing import FloatArray
 from skgrad.inspection.chain import Local, Walk, rule, transform_rule
 
 
-@transform_rule(SelectorMixin)
+@transform_rule(SelectorMixin, RFE)
 def selector(step: Any, X: Any, walk: Walk) -> Local:
     """Leave columns out."""
     mask = step.get_support()
