@@ -30,10 +30,9 @@ def transformed_target(estimator: Any, X: Any, walk: Walk) -> Local:
     inside = replace(walk.into("transformer_", np.full(width(raw.value), SEVERAL)), fallback=None)
     if inside.trail not in walk.memory:
         walk.memory[inside.trail] = probed(_Inverse(transformer), dense(raw.value))
-    jacobian = walk.memory[inside.trail]
-    if jacobian is not None:
-        shift = _inverse(transformer, np.zeros((1, width(raw.value))))
-        return mixed(raw, jacobian, shift)
+    affine, value = walk.memory[inside.trail], _inverse(transformer, dense(raw.value))
+    if affine is not None and affine.fits(dense(raw.value), value):
+        return mixed(raw, affine.jacobian, affine.value - affine.jacobian @ affine.origin)
     try:
         inverse_slope(transformer, dense(raw.value), inside)
     except NonDifferentiableError:
