@@ -10,8 +10,10 @@ from skgrad.inspection.chain import (
 from skgrad.inspection.gradients import input_gradients, input_jacobian, vjp
 from skgrad.inspection.importance import gradient_importance
 from skgrad.inspection.solver_comparison import compare_solvers
+from skgrad.inspection.transformers.function_transformer import DifferentiableFunctionTransformer
 
 __all__ = [
+    "DifferentiableFunctionTransformer",
     "FiniteDifferenceWarning",
     "NonDifferentiableError",
     "attributions",
