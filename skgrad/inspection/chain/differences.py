@@ -58,7 +58,9 @@ def differenced(
         shifted[0][:, j] += widths[j]
         shifted[1][:, j] = np.maximum(data[:, j] - widths[j], np.minimum(floor[j], data[:, j]))
         upper, lower = (dense(forward(like(X, moved))) for moved in shifted)
-        change: FloatArray = np.einsum("no,no->n", upper - lower, cotangent)
+        # An output that is missing at both ends is for an imputer behind to fill.
+        rise = np.where(np.isnan(upper) & np.isnan(lower), 0.0, upper - lower)
+        change: FloatArray = np.einsum("no,no->n", rise, cotangent)
         run = np.where(there, shifted[0][:, j] - shifted[1][:, j], 1.0)
         return np.where(there, change / run, 0.0)
 
