@@ -235,7 +235,8 @@ def test_column_transformers_and_unions_inside_each_other(people, names, output)
 @pytest.mark.parametrize("verbose", [False, True])
 def test_frames_between_steps_are_selected_from_by_name_and_type(people, verbose):
     frame, y = people
-    city, kind = ("remainder__city", "remainder__kind") if verbose else ("city", "kind")
+    prefix = "remainder__" if verbose else ""
+    city, kind, rate = (prefix + name for name in ("city", "kind", "rate"))
     first = ColumnTransformer(
         [("filled", SimpleImputer(), ["age", "income"])],
         remainder="passthrough",
@@ -245,6 +246,7 @@ def test_frames_between_steps_are_selected_from_by_name_and_type(people, verbose
         [
             ("squares", PolynomialFeatures(2), make_column_selector(dtype_include="number")),
             ("words", OneHotEncoder(), slice(city, city)),
+            ("doubled", FunctionTransformer(lambda X: 2.0 * X), [rate]),
             ("kind", OneHotEncoder(), [kind]),
         ]
     )
