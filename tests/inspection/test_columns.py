@@ -234,18 +234,22 @@ def test_column_transformers_and_unions_inside_each_other(people, names, output)
     assert_differences(pipeline, frame)
 
 
-def test_frames_between_steps_are_selected_from_by_name_and_type(people):
+@pytest.mark.parametrize("verbose", [False, True])
+def test_frames_between_steps_are_selected_from_by_name_and_type(people, verbose):
     frame, y = people
+    prefix = "remainder__" if verbose else ""
+    city, kind, rate = (prefix + name for name in ("city", "kind", "rate"))
     first = ColumnTransformer(
         [("filled", SimpleImputer(), ["age", "income"])],
         remainder="passthrough",
-        verbose_feature_names_out=False,
+        verbose_feature_names_out=verbose,
     ).set_output(transform="pandas")
     second = ColumnTransformer(
         [
             ("squares", PolynomialFeatures(2), make_column_selector(dtype_include="number")),
-            ("words", OneHotEncoder(), slice("city", "city")),
-            ("kind", OneHotEncoder(), ["kind"]),
+            ("words", OneHotEncoder(), slice(city, city)),
+            ("doubled", FunctionTransformer(lambda X: 2.0 * X), [rate]),
+            ("kind", OneHotEncoder(), [kind]),
         ]
     )
     pipeline = make_pipeline(first, second, LogisticRegression()).fit(frame, y)

@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression as SklearnLogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import (
     Binarizer,
+    FunctionTransformer,
     KBinsDiscretizer,
     KernelCenterer,
     Normalizer,
@@ -310,6 +311,15 @@ def test_differences_stand_in_for_nearest_rows(gaps):
     expected = np.tile(pipeline[-1].coef_, (full.sum(), 1))
     np.testing.assert_allclose(gradients[full], expected, rtol=1e-10)
     assert (gradients[np.isnan(gaps)] == 0.0).all()
+
+
+def test_differences_at_missing_entries_are_zero(gaps):
+    square = FunctionTransformer(lambda X: X * X)
+    pipeline = make_pipeline(square, SimpleImputer(), Ridge()).fit(gaps, np.arange(60.0))
+    with pytest.warns(FiniteDifferenceWarning, match="derivative is not known"):
+        slopes = input_gradients(pipeline, gaps, fallback="difference")
+    expected = 2.0 * gaps * pipeline[-1].coef_
+    np.testing.assert_allclose(slopes, np.nan_to_num(expected), rtol=1e-9, atol=1e-12)
 
 
 def test_numbers_have_a_derivative_next_to_their_indicators(gaps):

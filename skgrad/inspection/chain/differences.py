@@ -53,14 +53,15 @@ def differenced(
     def slope(j: int, cotangent: FloatArray) -> FloatArray:
         if widths[j] == 0.0:  # a constant column: nothing is known beside it
             return np.zeros(len(data))
-        there = ~np.isnan(data[:, j])  # a missing entry does not move
         shifted = [data.copy(), data.copy()]
         shifted[0][:, j] += widths[j]
         shifted[1][:, j] = np.maximum(data[:, j] - widths[j], np.minimum(floor[j], data[:, j]))
         upper, lower = (dense(forward(like(X, moved))) for moved in shifted)
-        change: FloatArray = np.einsum("no,no->n", upper - lower, cotangent)
-        run = np.where(there, shifted[0][:, j] - shifted[1][:, j], 1.0)
-        return np.where(there, change / run, 0.0)
+        # An output that is missing at both ends is for an imputer behind to fill.
+        rise = np.where(np.isnan(upper) & np.isnan(lower), 0.0, upper - lower)
+        change: FloatArray = np.einsum("no,no->n", rise, cotangent)
+        run = shifted[0][:, j] - shifted[1][:, j]
+        return change / np.where(np.isnan(run), 1.0, run)  # a missing entry does not move
 
     def pull(cotangent: FloatArray) -> FloatArray:
         return np.column_stack([slope(j, cotangent) for j in range(data.shape[1])])
