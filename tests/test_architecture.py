@@ -35,6 +35,7 @@ FLOORS = {
     "network_batch": 1.25,
     "network_linearisation": 1.5,
     "network_passes": 1.5,
+    "importances": 1.25,
     "rows": 1.25,  # the parts of the objective, in the order in which it is built from them
     "row_space": 1.25,
     "hinges": 1.5,
