@@ -8,12 +8,16 @@ from skgrad.inspection.chain import (
 )
 from skgrad.inspection.gradients import input_gradients, input_jacobian, vjp
 from skgrad.inspection.importance import gradient_importance
+from skgrad.inspection.meta_estimator import GradientImportance
+from skgrad.inspection.selection import importance_getter
 
 __all__ = [
     "FiniteDifferenceWarning",
+    "GradientImportance",
     "NonDifferentiableError",
     "attributions",
     "gradient_importance",
+    "importance_getter",
     "input_gradients",
     "input_jacobian",
     "register_jacobian",
