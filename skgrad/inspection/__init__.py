@@ -6,14 +6,22 @@ from skgrad.inspection.chain import (
     NonDifferentiableError,
     register_jacobian,
 )
+from skgrad.inspection.displays import (
+    AttributionDisplay,
+    FeatureImportanceDisplay,
+    MarginalEffectDisplay,
+)
 from skgrad.inspection.gradients import input_gradients, input_jacobian, vjp
 from skgrad.inspection.importance import gradient_importance
 from skgrad.inspection.meta_estimator import GradientImportance
 from skgrad.inspection.selection import importance_getter
 
 __all__ = [
+    "AttributionDisplay",
+    "FeatureImportanceDisplay",
     "FiniteDifferenceWarning",
     "GradientImportance",
+    "MarginalEffectDisplay",
     "NonDifferentiableError",
     "attributions",
     "gradient_importance",
