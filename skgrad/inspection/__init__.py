@@ -1,6 +1,7 @@
 """Gradient sensitivities of fitted models, in the columns that the user has."""
 
 from skgrad.inspection.attribution import attributions
+from skgrad.inspection.axioms import check_attribution_axioms
 from skgrad.inspection.chain import (
     FiniteDifferenceWarning,
     NonDifferentiableError,
@@ -24,6 +25,7 @@ __all__ = [
     "MarginalEffectDisplay",
     "NonDifferentiableError",
     "attributions",
+    "check_attribution_axioms",
     "gradient_importance",
     "importance_getter",
     "input_gradients",

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skgrad._typing import FloatArray, IntArray
+from skgrad._typing import FloatArray
 from skgrad.inspection._question import Question
-from skgrad.inspection.chain.columns import is_frame, take_columns, take_rows, width
+from skgrad.inspection.chain.columns import dense, is_frame, take_columns, take_rows, width
 from skgrad.inspection.points import numbers_of
+from skgrad.inspection.running import RunningMoments
 
 # Rows of the background that each row is compared with.
 BACKGROUND_ROWS = 32
@@ -81,8 +82,7 @@ def _like(X: Any, baseline: Any) -> Any:
 
 def _typical_row(question: Question, X: Any, kind: str) -> Any:
     """Build one row out of the columns' own middles."""
-    numbers = numbers_of(X, question.numeric)
-    middle = _middle(numbers, kind)
+    middle = _middle(question, X, kind)
     if not is_frame(X) and len(question.numeric) == width(X):
         return sparse.csr_array(middle[None]) if sparse.issparse(X) else middle[None]
     others = [j for j in range(width(X)) if j not in set(question.numeric.tolist())]
@@ -97,24 +97,20 @@ def _typical_row(question: Question, X: Any, kind: str) -> Any:
     return frame.astype({X.columns[j]: X.dtypes.iloc[j] for j in others})
 
 
-def _middle(numbers: Any, kind: str) -> FloatArray:
+def _middle(question: Question, X: Any, kind: str) -> FloatArray:
+    """Compute the middle of each numeric column, without a copy of all of X."""
     if kind == "zero":
-        return np.zeros(numbers.shape[1])
-    if sparse.issparse(numbers):
-        if kind == "median":
-            numbers = numbers.toarray()
-        else:
-            return np.asarray(numbers.mean(axis=0)).ravel()
-    middle: FloatArray = (np.nanmean if kind == "mean" else np.nanmedian)(numbers, axis=0)
-    return middle
+        return np.zeros(len(question.numeric))
+    if kind == "median":
+        columns = (numbers_of(X, np.array([j])) for j in question.numeric)
+        return np.array([np.nanmedian(dense(column)) for column in columns])
+    moments = RunningMoments(len(question.numeric))
+    for rows in question.chunks(X):
+        moments.add(dense(numbers_of(take_rows(X, rows), question.numeric)), None)
+    return moments.mean
 
 
 def _most_frequent(column: Any) -> Any:
     import pandas as pd
 
     return pd.Series(column).value_counts(dropna=False).index[0]
-
-
-def repeated(n: int) -> IntArray:
-    """Index of one row, n times."""
-    return np.zeros(n, dtype=np.intp)

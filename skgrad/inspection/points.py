@@ -46,18 +46,22 @@ class Point:
         return cls(X, question.numeric, numbers_of(X, question.numeric), leaves), local
 
     @classmethod
-    def mean(cls, parts: list[Point]) -> Point:
-        """Average all rows of some points, into one row."""
-        n = sum(part.n_samples for part in parts)
-
-        def average(values: list[Matrix]) -> FloatArray:
-            sums = [np.asarray(value.sum(axis=0)).reshape(1, -1) for value in values]
-            return np.sum(sums, axis=0) / n
-
-        first = parts[0]
-        leaves = {trail: average([part.leaves[trail] for part in parts]) for trail in first.leaves}
-        numbers = average([part.numbers for part in parts])
-        return cls(take_rows(first.X, slice(0, 1)), first.numeric, numbers, leaves)
+    def mean(cls, question: Question, X: Any) -> Point:
+        """Average the variables over all rows of X, chunk by chunk, into one row."""
+        numbers: FloatArray = np.zeros((1, len(question.numeric)))
+        leaves: dict[Trail, FloatArray] = {}
+        first: Point | None = None
+        for rows in question.chunks(X):
+            part, _ = cls.of(question, take_rows(X, rows))
+            first = first or part
+            numbers = numbers + _column_sums(part.numbers)
+            for trail, leaf in part.leaves.items():
+                sums = _column_sums(leaf)
+                leaves[trail] = leaves[trail] + sums if trail in leaves else sums
+        assert first is not None
+        means = {trail: total / X.shape[0] for trail, total in leaves.items()}
+        row = take_rows(first.X, slice(0, 1))
+        return cls(row, first.numeric, numbers / X.shape[0], means)
 
     def zero(self) -> Point:
         """Set all variables to zero."""
@@ -107,7 +111,8 @@ class Point:
 def numbers_of(X: Any, numeric: IntArray) -> Matrix:
     """Extract columns of numbers as float64; missing ones are NaN."""
     if sparse.issparse(X):
-        return sparse.csr_array(X, dtype=np.float64)
+        columns = X if len(numeric) == X.shape[1] else X[:, numeric]
+        return sparse.csr_array(columns, dtype=np.float64)
     columns = take_columns(X, numeric)
     if is_frame(columns):
         return np.asarray(columns.to_numpy(dtype=np.float64, na_value=np.nan))
@@ -119,6 +124,10 @@ def as_numbers(value: Any) -> Matrix:
     if sparse.issparse(value):
         return sparse.csr_array(value, dtype=np.float64)
     return np.asarray(value, dtype=np.float64)
+
+
+def _column_sums(values: Matrix) -> FloatArray:
+    return np.asarray(values.sum(axis=0)).reshape(1, -1)
 
 
 def _between(start: Matrix, end: Matrix, t: FloatArray) -> Matrix:

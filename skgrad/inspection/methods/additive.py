@@ -96,7 +96,6 @@ class Expected(Integrated):
         n_rows = task.X.shape[0] if local.affine else BACKGROUND_ROWS
         rows = background(question, task.X, task.baseline, task.rng, n_rows)
         if local.affine:
-            parts = [Point.of(question, take_rows(rows, part))[0] for part in question.chunks(rows)]
-            mean = Point.mean(parts)
+            mean = Point.mean(question, rows)
             return [(mean, mean.evaluate(question)[0])]
         return [Point.of(question, take_rows(rows, slice(k, k + 1))) for k in range(rows.shape[0])]
