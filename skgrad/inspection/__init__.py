@@ -5,11 +5,13 @@ from skgrad.inspection.chain import (
     NonDifferentiableError,
     register_jacobian,
 )
+from skgrad.inspection.effects import average_marginal_effects
 from skgrad.inspection.gradients import input_gradients, input_jacobian, vjp
 
 __all__ = [
     "FiniteDifferenceWarning",
     "NonDifferentiableError",
+    "average_marginal_effects",
     "input_gradients",
     "input_jacobian",
     "register_jacobian",
