@@ -78,9 +78,8 @@ def _add_design_slopes(
     assert point.design is not None
     n_targets = total.shape[1]
     all_slopes = np.stack([point.slope(t, log=log) for t in range(n_targets)])
-    mean = np.einsum(
-        "nj,tnk->jtk", np.broadcast_to(weight, (len(weight), len(columns))), all_slopes
-    )
+    spread = np.broadcast_to(weight, (len(weight), len(columns)))
+    mean = np.einsum("nj,tnk->jtk", spread, all_slopes)
     positions = np.arange(len(columns))
     for outputs, change in _design_slopes(point.design, columns):
         known = outputs >= 0
@@ -110,9 +109,8 @@ def _design_slopes(design: Local, columns: IntArray) -> Iterator[tuple[IntArray,
         yield np.full(len(columns), output), design.pull(cotangent)[:, columns]
     own = [np.flatnonzero(sources == column) for column in columns]
     for turn in range(max(map(len, own), default=0)):
-        outputs = np.array(
-            [group[turn] if turn < len(group) else -1 for group in own], dtype=np.intp
-        )
+        numbered = [group[turn] if turn < len(group) else -1 for group in own]
+        outputs = np.asarray(numbered, dtype=np.intp)
         cotangent = np.zeros((rows, n_out))
         cotangent[:, outputs[outputs >= 0]] = 1.0
         yield outputs, design.pull(cotangent)[:, columns]

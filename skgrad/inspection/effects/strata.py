@@ -15,7 +15,6 @@ from skgrad.inspection.chain.columns import is_frame, take_columns, take_rows, w
 from skgrad.inspection.effects.slopes import numbers
 from skgrad.inspection.effects.terms import find_columns, with_value, without_derivative
 
-
 POINTS = ("overall", "mean", "median", "zero")
 
 
