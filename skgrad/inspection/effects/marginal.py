@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from skgrad._typing import Array, FloatArray, IntArray
-from skgrad.inspection._question import Question, ask
+from skgrad._typing import FloatArray, IntArray
+from skgrad.inspection._question import Question
 from skgrad.inspection.effects.averages import Averages, average, sampling_covariance
 from skgrad.inspection.effects.bootstrap import bootstrap_covariance
 from skgrad.inspection.effects.covariance import Training, collect, model_based
 from skgrad.inspection.effects.fits import LinearFit, linear_fit
 from skgrad.inspection.effects.points import last_step
+from skgrad.inspection.effects.request import (
+    WITHOUT_FIT,
+    Data,
+    ask_effects,
+    check_data,
+    check_level,
+    check_points,
+)
 from skgrad.inspection.effects.result import MarginalEffects, with_tests
 from skgrad.inspection.effects.rows import RowEffects
 from skgrad.inspection.effects.strata import Stratum, stratify
-from skgrad.inspection.effects.terms import Terms, resolve_terms
+from skgrad.inspection.effects.terms import Terms
 from skgrad.losses import SquaredError
 
-VCOV = ("delta", "sandwich", "cluster", "unconditional", "bootstrap")
-WITHOUT_FIT = (None, "bootstrap")
-NEEDS_TARGETS = ("sandwich", "cluster", "unconditional", "bootstrap")
-TAKES_GROUPS = ("cluster", "unconditional", "bootstrap", None)
 RESPONSES = {
     "predict_proba": "the probability", "predict_log_proba": "the logarithm of the probability",
     "decision_function": "the score", "raw": "the raw prediction", "predict": "the prediction",
@@ -155,9 +157,9 @@ default="delta"
 
     With an L2 penalty they are errors around the penalised optimum: the bias of shrinkage is not
     in them. Transformers before the last step are taken as given in all but "bootstrap". Linear,
-    ridge, logistic (binary, multinomial) and Poisson regression have all kinds, from skgrad and from
-    scikit-learn, at the end of any pipeline. Memory is that of chunks of rows and of squares of the
-    number of parameters.
+    ridge, logistic (binary, multinomial) and Poisson regression have all kinds, from skgrad and
+    from scikit-learn, at the end of any pipeline. Memory is that of chunks of rows and of squares
+    of the number of parameters.
 
     References
     ----------
@@ -180,15 +182,15 @@ default="delta"
     0   mean radius -0.0828          0.0036
     1  mean texture -0.0170          0.0025
     """
-    question, X, terms = _ask(
+    question, X, terms = ask_effects(
         estimator, X, response_method=response_method, target=target, fallback=fallback,
         method=method, variables=variables, contrast=contrast, discrete=discrete,
     )  # fmt: skip
-    data = _check_data(X, y, sample_weight, groups, vcov)
+    data = check_data(X, y, sample_weight, groups, vcov)
     fit = None if data.kind in WITHOUT_FIT else linear_fit(last_step(estimator))
     strata = stratify(question, X, data.weight, at=at, by=by)
-    _check_points(strata, data.kind)
-    _check_level(confidence_level)
+    check_points(strata, data.kind)
+    check_level(confidence_level)
     row_effects = RowEffects(question, terms, fit)
     averages = average(row_effects, strata, derive=fit is not None, batch_size=batch_size)
     if data.kind == "bootstrap":
@@ -202,68 +204,6 @@ default="delta"
     else:
         covariance = _covariance(row_effects, strata, averages, data, fit, vcov, batch_size)
     return _result(averages, covariance, confidence_level, question, terms, strata, method, vcov)
-
-
-@dataclass(frozen=True)
-class Data:
-    """What was given besides X, checked; ``kind`` is the name of the covariance, or "given"."""
-
-    X: Any
-    y: Any
-    weight: FloatArray
-    clusters: Array | None
-    kind: str | None
-
-
-def _ask(
-    estimator: Any, X: Any, *, response_method: str, target: Any,
-    fallback: Literal["difference"] | None, **options: Any,
-) -> tuple[Question, Any, Terms]:  # fmt: skip
-    check_is_fitted(estimator)
-    if (
-        response_method == "auto"
-        and is_classifier(estimator)
-        and hasattr(estimator, "predict_proba")
-    ):
-        response_method = "predict_proba"
-    question, X = ask(
-        estimator, X, response_method=response_method, target=target, fallback=fallback
-    )
-    return question, X, resolve_terms(question, X, **options)
-
-
-def _check_data(X: Any, y: Any, sample_weight: Any, groups: Any, vcov: Any) -> Data:
-    kind = "given" if isinstance(vcov, np.ndarray) else vcov
-    if kind not in (*VCOV, "given", None):
-        raise ValueError(f"vcov must be one of {VCOV}, an array or None, got {vcov!r}.")
-    if y is None and kind in NEEDS_TARGETS:
-        raise ValueError(f"vcov={kind!r} needs y, the targets that the model was fitted on.")
-    n = X.shape[0]
-    if y is not None and len(y) != n:
-        raise ValueError(f"y has {len(y)} rows, but X has {n}.")
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if groups is None and kind == "cluster":
-        raise ValueError('vcov="cluster" needs groups, one label for each row.')
-    if groups is not None and kind not in TAKES_GROUPS:
-        raise ValueError(f'groups belong to vcov="cluster"; vcov={kind!r} has none.')
-    if groups is not None and len(groups) != n:
-        raise ValueError(f"groups has {len(groups)} labels, but X has {n} rows.")
-    clusters = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    if clusters is not None and clusters.max() == 0:
-        raise ValueError("groups must name two clusters at least.")
-    return Data(X, y, weight, clusters, kind)
-
-
-def _check_points(strata: list[Stratum], kind: str | None) -> None:
-    if kind == "unconditional" and strata[0].is_point:
-        raise ValueError(
-            'vcov="unconditional" is about averages over rows: use at="overall", or "delta".'
-        )
-
-
-def _check_level(confidence_level: float) -> None:
-    if not 0.0 < confidence_level < 1.0:
-        raise ValueError(f"confidence_level must be between 0 and 1, got {confidence_level!r}.")
 
 
 def _covariance(
