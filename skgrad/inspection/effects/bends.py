@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import singledispatch
 from typing import NoReturn
 
@@ -76,7 +77,7 @@ def _sigmoid_curvature(z: FloatArray) -> FloatArray:
     return curvature
 
 
-CURVATURES = {
+CURVATURES: dict[Elementwise, Callable[[FloatArray], FloatArray]] = {
     SIGMOID: _sigmoid_curvature,
     LOG_SIGMOID: lambda z: -expit(z) * expit(-z),
     EXP: np.exp,
