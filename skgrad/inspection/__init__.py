@@ -5,7 +5,7 @@ from skgrad.inspection.chain import (
     NonDifferentiableError,
     register_jacobian,
 )
-from skgrad.inspection.effects import average_marginal_effects
+from skgrad.inspection.effects import average_marginal_effects, loss_sensitivity
 from skgrad.inspection.gradients import input_gradients, input_jacobian, vjp
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "average_marginal_effects",
     "input_gradients",
     "input_jacobian",
+    "loss_sensitivity",
     "register_jacobian",
     "vjp",
 ]
