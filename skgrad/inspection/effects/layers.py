@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from skgrad._typing import Array, FloatArray
-from skgrad.inspection.chain.columns import as_fitted, dense
+from skgrad.inspection.chain.columns import dense
 from skgrad.inspection.effects.fits import LinearFit, linear_fit
 from skgrad.models.network import ColumnScaler, Layer, Parameters
 from skgrad.neural_network import MLPClassifier, MLPRegressor
@@ -116,15 +116,11 @@ class ScoredNetwork:
                 "Scores of networks with normalization or learn_input_scale are not supported."
             )
         self.estimator = copy(estimator)  # coding targets sets attributes
-        layers = parameters_of(vars(estimator)).layers
-        self.parameters = Parameters(
-            tuple(Layer(np.float64(one.weights), np.float64(one.biases), None, None)
-                  for one in layers), None,
-        )  # fmt: skip
-
-    def _task(self, design: Any, y: Array) -> Any:
-        here = as_fitted(self.estimator, design)
-        return self.estimator._task(here, y, None, first=False)
+        layers = [
+            Layer(layer.weights.astype(np.float64), layer.biases.astype(np.float64), None, None)
+            for layer in parameters_of(vars(estimator)).layers
+        ]
+        self.parameters = Parameters(tuple(layers), None)
 
     @property
     def classes(self) -> Array | None:
@@ -142,17 +138,15 @@ class ScoredNetwork:
         return elastic_net(float(self.estimator.alpha) / total, float(self.estimator.l1_ratio))
 
     def scores(self, design: Any, y: Array) -> Scores:
-        task, network, scaler = (
-            self._task(design, y),
-            self.estimator.network_,
-            self.estimator.scaler_,
-        )
+        task, network = self._task(design, y), self.estimator.network_
+        scaler = self.estimator.scaler_
         X = dense(task.X if scaler is None else scaler(task.X))
         ws = network.workspace(len(X), np.float64)
         raw = np.ascontiguousarray(network.forward(self.parameters, X, ws).T)
         target = task.y.astype(np.float64) if task.y.dtype.kind == "f" else task.y
         value, gradient = task.loss.value_and_gradient(target, raw)
-        layers, delta = [], np.ascontiguousarray(gradient.T)
+        layers: list[tuple[FloatArray, FloatArray]] = []
+        delta = np.ascontiguousarray(gradient.T)
         for layer in range(network.n_hidden, -1, -1):
             inputs = ws.hidden[layer - 1].out.T if layer else X
             layers.insert(0, (delta.T.copy(), np.column_stack([inputs, np.ones(len(X))])))

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.base import is_regressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skgrad._typing import FloatArray
-from skgrad.inspection._question import CHUNK_BYTES, Question, ask
+from skgrad.inspection._question import CHUNK_BYTES, _checked
 from skgrad.inspection.chain import Walk
-from skgrad.inspection.chain.columns import take_rows, width
+from skgrad.inspection.chain.columns import names_of, take_rows, width
 from skgrad.inspection.effects.covariance import MAX_PARAMETERS
 from skgrad.inspection.effects.layers import Scored, ScoredLinear, Scores, scored
 from skgrad.inspection.effects.points import last_step, to_last_step
@@ -138,14 +137,13 @@ def loss_sensitivity(
     """
     check_is_fitted(estimator)
     model = scored(last_step(estimator))
-    method = "predict" if is_regressor(estimator) else "auto"
-    question, X = ask(estimator, X, response_method=method)
+    X = _checked(estimator, X)
     if len(y) != X.shape[0]:
         raise ValueError(f"y has {len(y)} rows, but X has {X.shape[0]}.")
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     weight = _class_weighted(model, y, weight)
-    totals = _sum_up(question, model, X, np.asarray(y), weight, fisher, batch_size)
-    return _summarised(question, model, totals, tolerance, type(last_step(estimator)).__name__)
+    totals = _sum_up(estimator, model, X, np.asarray(y), weight, fisher, batch_size)
+    return _summarised(names_of(X), model, totals, tolerance, type(last_step(estimator)).__name__)
 
 
 def _class_weighted(model: Scored, y: Any, weight: FloatArray) -> FloatArray:
@@ -160,17 +158,18 @@ def _class_weighted(model: Scored, y: Any, weight: FloatArray) -> FloatArray:
 
 
 def _sum_up(
-    question: Question, model: Scored, X: Any, y: Any, weight: FloatArray, fisher: bool,
+    estimator: Any, model: Scored, X: Any, y: Any, weight: FloatArray, fisher: bool,
     batch_size: int | None,
 ) -> Totals:  # fmt: skip
     """Make one pass over the rows."""
     totals: Totals | None = None
+    memory: dict[Any, Any] = {}
     size = batch_size or max(64, CHUNK_BYTES // (8 * _row_entries(model, width(X), fisher)))
     for start in range(0, X.shape[0], size):
         rows = slice(start, start + size)
         here = take_rows(X, rows)
-        walk = Walk(np.arange(width(X)), question.names, memory=question.memory)
-        design, _ = to_last_step(question.estimator, here, walk)
+        walk = Walk(np.arange(width(X)), names_of(X), memory=memory)
+        design, _ = to_last_step(estimator, here, walk)
         scores = model.scores(design.value, y[rows])
         if totals is None:
             totals = _empty(scores, width(X), fisher)
@@ -194,16 +193,14 @@ def _row_entries(model: Scored, n_columns: int, fisher: bool) -> int:
 
 def _empty(scores: Scores, n_columns: int, fisher: bool) -> Totals:
     shapes = [(delta.shape[1], inputs.shape[1]) for delta, inputs in scores.layers]
-    first, absolute, square = ([np.zeros(shape) for shape in shapes] for _ in range(3))
+    zeros: list[list[FloatArray]] = [[np.zeros(shape) for shape in shapes] for _ in range(3)]
     order = shapes[0][0] * shapes[0][1]
-    return Totals(
-        first, absolute, square, np.zeros((2, n_columns)),
-        fisher=np.zeros((order, order)) if fisher else None,
-    )  # fmt: skip
+    matrix = np.zeros((order, order)) if fisher else None
+    return Totals(zeros[0], zeros[1], zeros[2], np.zeros((2, n_columns)), fisher=matrix)
 
 
 def _summarised(
-    question: Question, model: Scored, totals: Totals, tolerance: float, name: str
+    names: Any, model: Scored, totals: Totals, tolerance: float, name: str
 ) -> LossSensitivity:
     total = totals.weight
     rms = [np.sqrt(square / total) for square in totals.square]
@@ -214,10 +211,9 @@ def _summarised(
         slope[:, :inputs] = penalty.minimum_norm_subgradient(weights, slope[:, :inputs])
     residual, converged = np.nan, None
     if totals.smooth:
-        relative = [
-            np.abs(g) / np.where(r > 0.0, r, 1.0) for g, r in zip(gradient, rms, strict=True)
-        ]
-        residual = max(float(one.max()) for one in relative)
+        units = [np.where(one > 0.0, one, 1.0) for one in rms]
+        pairs = zip(gradient, units, strict=True)
+        residual = max(float(np.abs(slope / unit).max()) for slope, unit in pairs)
         converged = residual <= tolerance
     if converged is False and isinstance(model, ScoredLinear):
         warnings.warn(
@@ -232,6 +228,6 @@ def _summarised(
         score_mean=[first / total for first in totals.first],
         score_mean_abs=[absolute / total for absolute in totals.absolute], score_rms=rms,
         gradient=gradient, residual=residual, converged=converged, loss=totals.loss / total,
-        feature_mean_abs=of_columns[0], feature_rms=np.sqrt(of_columns[1]),
-        feature_names=question.names, fisher=None if totals.fisher is None else totals.fisher / total,
+        feature_mean_abs=of_columns[0], feature_rms=np.sqrt(of_columns[1]), feature_names=names,
+        fisher=None if totals.fisher is None else totals.fisher / total,
     )  # fmt: skip

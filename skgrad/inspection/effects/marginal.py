@@ -179,8 +179,8 @@ default="delta"
     >>> result = average_marginal_effects(clf, X, y)
     >>> result.to_frame()[["feature", "effect", "standard_error"]].round(4)
             feature  effect  standard_error
-    0   mean radius -0.0828          0.0036
-    1  mean texture -0.0170          0.0025
+    0   mean radius -0.0829          0.0037
+    1  mean texture -0.0171          0.0025
     """
     question, X, terms = ask_effects(
         estimator, X, response_method=response_method, target=target, fallback=fallback,
