@@ -12,6 +12,7 @@ from skgrad.inspection.displays import (
     FeatureImportanceDisplay,
     MarginalEffectDisplay,
 )
+from skgrad.inspection.effects import average_marginal_effects, loss_sensitivity
 from skgrad.inspection.gradients import input_gradients, input_jacobian, vjp
 from skgrad.inspection.importance import gradient_importance
 from skgrad.inspection.meta_estimator import GradientImportance
@@ -25,11 +26,13 @@ __all__ = [
     "MarginalEffectDisplay",
     "NonDifferentiableError",
     "attributions",
+    "average_marginal_effects",
     "check_attribution_axioms",
     "gradient_importance",
     "importance_getter",
     "input_gradients",
     "input_jacobian",
+    "loss_sensitivity",
     "register_jacobian",
     "vjp",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 # the middle of "cividis" is a grey.)
 DIVERGING, SEQUENTIAL = "RdBu_r", "viridis"
 
-LONGEST_LABEL = 32
+LONGEST_LABEL, LONGEST_LINE = 32, 60
 # Inches: one line of a list of features, and what is above and below them.
 LINE, MARGIN, WIDTH = 0.27, 1.15, 7.0
 
@@ -58,9 +59,10 @@ def name_lines(ax: Any, names: Sequence[Any]) -> None:
         ax.spines[side].set_visible(False)
 
 
-def capitalized(text: str) -> str:
-    """Start with a capital, and leave the rest as it is."""
-    return literal(text[:1].upper() + text[1:])
+def axis_label(text: str, note: str = "") -> str:
+    """Start with a capital, break long lines, and put a note in brackets below."""
+    lines = textwrap.wrap(text[:1].upper() + text[1:], LONGEST_LINE)
+    return literal("\n".join([*lines, f"({note})"] if note else lines))
 
 
 def largest(sizes: FloatArray, max_features: int | None) -> tuple[IntArray, IntArray]:

@@ -12,9 +12,8 @@ from skgrad.inspection.displays._canvas import (
     DIVERGING,
     GREY,
     SEQUENTIAL,
-    capitalized,
+    axis_label,
     largest,
-    literal,
     name_lines,
     new_axes,
 )
@@ -190,8 +189,8 @@ class AttributionDisplay:
         bar.set_ticks([0.0, 1.0], labels=["low", "high"])
         bar.outline.set_visible(False)
         bar.set_label("Value")
-        note = "\n(colour: value of the feature; grey: missing, or without order)"
-        ax.set_xlabel(capitalized(self.result.unit) + note * unknown)
+        note = "colour: value of the feature; grey: missing, or without order"
+        ax.set_xlabel(axis_label(self.result.unit, note if unknown else ""))
 
     def _heatmap(self, ax: Any, columns: FloatArray, max_rows: int) -> None:
         total = columns.sum(axis=1)
@@ -206,4 +205,4 @@ class AttributionDisplay:
         bar = self.colorbar_ = ax.figure.colorbar(image, ax=ax, aspect=40, extend=ends)
         bar.outline.set_visible(False)
         by = "response" if self.result.base_values is not None else "sum"
-        ax.set_xlabel(f"Rows, by their {by}\n(colour: {literal(self.result.unit)})")
+        ax.set_xlabel(axis_label(f"rows, by their {by}", f"colour: {self.result.unit}"))

@@ -10,12 +10,13 @@ from skgrad.inspection.displays._canvas import (
     GREY,
     MARKERS,
     PALETTE,
-    capitalized,
+    axis_label,
     largest,
     literal,
     name_lines,
     new_axes,
 )
+from skgrad.inspection.effects import average_marginal_effects
 
 
 class MarginalEffectDisplay:
@@ -40,17 +41,13 @@ class MarginalEffectDisplay:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from sklearn.utils import Bunch
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from skgrad import LogisticRegression
     >>> from skgrad.inspection import MarginalEffectDisplay
-    >>> result = Bunch(
-    ...     effects=np.array([0.2, -0.1]),
-    ...     conf_int=np.array([[0.1, 0.3], [-0.3, 0.1]]),
-    ...     feature_names=["age", "city[Ulm - Bonn]"],
-    ...     targets=["yes"],
-    ...     unit="change in P(yes)",
-    ... )
-    >>> display = MarginalEffectDisplay.from_result(result)  # doctest: +SKIP
+    >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    >>> X = X[["mean radius", "mean texture", "mean smoothness"]]
+    >>> model = LogisticRegression().fit(X, y)
+    >>> display = MarginalEffectDisplay.from_estimator(model, X)  # doctest: +SKIP
     """
 
     ax_: Any
@@ -59,6 +56,33 @@ class MarginalEffectDisplay:
 
     def __init__(self, result: Any) -> None:
         self.result = result
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, X: Any, y: Any = None, *, ax: Any = None,
+        max_features: int | None = None, sort: bool = False, **options: Any,
+    ) -> Self:  # fmt: skip
+        """Compute average marginal effects, and draw them.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted.
+        X : DataFrame, array or sparse matrix of shape (n_samples, n_features)
+            Rows to average over.
+        y : array of shape (n_samples,), default=None
+            Targets, for the standard errors that need them.
+        ax, max_features, sort
+            As in `plot`.
+        **options : dict
+            Further arguments of `average_marginal_effects`.
+
+        Returns
+        -------
+        MarginalEffectDisplay
+        """
+        result = average_marginal_effects(estimator, X, y, **options)
+        return cls.from_result(result, ax=ax, max_features=max_features, sort=sort)
 
     @classmethod
     def from_result(
@@ -115,16 +139,29 @@ class MarginalEffectDisplay:
                     label=literal(str(self.result.targets[k])) if n_targets > 1 else None,
                 )
             )  # fmt: skip
-        self._label(ax, [self.result.feature_names[j] for j in shown], len(others))
+        names = self._names()
+        self._label(ax, [names[j] for j in shown], len(others))
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _names(self) -> list[str]:
+        """Name the effects, where there are several kinds of rows by those, too."""
+        names = [str(name) for name in self.result.feature_names]
+        strata = self.result.get("strata", [""] * len(names))
+        return [
+            f"{name} | {stratum}" if stratum else name
+            for name, stratum in zip(names, strata, strict=True)
+        ]
 
     def _label(self, ax: Any, names: list[Any], n_others: int) -> None:
         ax.axvline(0.0, color=GREY, linewidth=1.0, zorder=0)
         name_lines(ax, names)
         ax.grid(axis="y", color="#e6e6e6", zorder=-1)
         ax.set_axisbelow(True)
-        unit = capitalized(self.result.unit)
-        ax.set_xlabel(f"{unit}\n({n_others} smaller effects are not shown)" if n_others else unit)
+        level = self.result.get("confidence_level", 0.95)
+        note = f"lines: {100 * level:g} % confidence intervals"
+        if n_others:
+            note += f"; {n_others} smaller effects are not shown"
+        ax.set_xlabel(axis_label(self.result.unit, note))
         if len(self.lines_) > 1:
             ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -11,9 +11,8 @@ from skgrad.inspection.displays._canvas import (
     BLUE,
     GREY,
     ORANGE,
-    capitalized,
+    axis_label,
     largest,
-    literal,
     name_lines,
     new_axes,
 )
@@ -183,8 +182,7 @@ class FeatureImportanceDisplay:
             "std": "lines: one standard deviation over rows",
             None: "",
         }[error_bars]
-        unit = capitalized(self.result.unit)
-        ax.set_xlabel(f"{unit}\n({literal(note)})" if note else unit)
+        ax.set_xlabel(axis_label(self.result.unit, note))
         if self._is_signed:
             ax.axvline(0.0, color="#333333", linewidth=0.8)
             from matplotlib.patches import Patch
