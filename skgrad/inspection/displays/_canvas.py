@@ -62,7 +62,8 @@ def name_lines(ax: Any, names: Sequence[Any]) -> None:
 def axis_label(text: str, note: str = "") -> str:
     """Start with a capital, break long lines, and put a note in brackets below."""
     lines = textwrap.wrap(text[:1].upper() + text[1:], LONGEST_LINE)
-    return literal("\n".join([*lines, f"({note})"] if note else lines))
+    lines += textwrap.wrap(f"({note})", LONGEST_LINE + 5) if note else []
+    return literal("\n".join(lines))
 
 
 def largest(sizes: FloatArray, max_features: int | None) -> tuple[IntArray, IntArray]:
