@@ -91,7 +91,7 @@ class GradientImportance(MetaEstimatorMixin, BaseEstimator):
     >>> X, y = load_iris(return_X_y=True, as_frame=True)
     >>> selector = SelectFromModel(GradientImportance(LogisticRegression())).fit(X, y)
     >>> selector.get_feature_names_out().tolist()
-    ['petal length (cm)', 'petal width (cm)']
+    ['petal length (cm)']
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
