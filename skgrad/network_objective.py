@@ -242,14 +242,17 @@ class NetworkObjective:
         weight = self._passes.weight(batch, 1.0 / self.share_of(batch))
         return RowBlock.of(self.network, self.loss, parameters, ws, batch.y, weight)
 
-    def loss_and_gradient(self, w: FloatArray, batch: NetworkBatch) -> tuple[float, FloatArray]:
+    def loss_and_gradient(
+        self, w: FloatArray, batch: NetworkBatch, *, compiled: bool = False
+    ) -> tuple[float, FloatArray]:
         """Estimate value and gradient of F without its penalty by a batch.
 
-        The gradient is a buffer that the next call overwrites.
+        The gradient is a buffer that the next call overwrites. With ``compiled``, compiled loops
+        do it where they know how to; they leave nothing for `linearised_batch`.
         """
         share = self.share_of(batch)
         self.passes += share
-        return self._passes.batch(w, batch, 1.0 / share)
+        return self._passes.batch(w, batch, 1.0 / share, compiled=compiled)
 
     # -- penalty ------------------------------------------------------------------------------
 

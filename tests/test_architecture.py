@@ -33,6 +33,7 @@ FLOORS = {
     "augmentation": 1,
     "models": 1,
     "network_batch": 1.25,
+    "network_compiled": 1.4,
     "network_linearisation": 1.5,
     "network_passes": 1.5,
     "rows": 1.25,  # the parts of the objective, in the order in which it is built from them

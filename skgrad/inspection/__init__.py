@@ -1,5 +1,7 @@
 """Gradient sensitivities of fitted models, in the columns that the user has."""
 
+from skgrad.inspection.attribution import attributions
+from skgrad.inspection.axioms import check_attribution_axioms
 from skgrad.inspection.chain import (
     FiniteDifferenceWarning,
     NonDifferentiableError,
@@ -7,11 +9,15 @@ from skgrad.inspection.chain import (
 )
 from skgrad.inspection.effects import average_marginal_effects, loss_sensitivity
 from skgrad.inspection.gradients import input_gradients, input_jacobian, vjp
+from skgrad.inspection.importance import gradient_importance
 
 __all__ = [
     "FiniteDifferenceWarning",
     "NonDifferentiableError",
+    "attributions",
     "average_marginal_effects",
+    "check_attribution_axioms",
+    "gradient_importance",
     "input_gradients",
     "input_jacobian",
     "loss_sensitivity",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -68,6 +69,9 @@ class KroneckerUpdates:
     rng : numpy.random.Generator
         Source of random signs.
     """
+
+    # Factors come from what passes in NumPy leave.
+    compiled: ClassVar[bool] = False
 
     def __init__(
         self, update: Update, settings: KroneckerSettings, objective: NetworkObjective,

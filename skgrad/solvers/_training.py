@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -37,8 +37,12 @@ def compiled_training_pays(objective: NetworkObjective, plan: Plan, horizon: int
 
 
 class Updates(Protocol):
-    """What moves the parameters w, in place, after every batch."""
+    """What moves the parameters w, in place, after every batch.
 
+    ``compiled`` tells whether gradients may come from compiled loops, too.
+    """
+
+    compiled: ClassVar[bool]
     w: FloatArray
 
     def __call__(
@@ -52,6 +56,8 @@ class Updates(Protocol):
 
 class NumpyUpdates:
     """Updates by a solver's own `update`."""
+
+    compiled: ClassVar[bool] = False
 
     def __init__(self, update: Update, objective: NetworkObjective, walk: Walk) -> None:
         self.update, self.factors = update, objective.rate_factors
@@ -75,6 +81,8 @@ class NumpyUpdates:
 
 class CompiledUpdates:
     """Updates by a compiled formula, in one pass over each group of parameters of equal rate."""
+
+    compiled: ClassVar[bool] = True
 
     def __init__(self, formula: CompiledUpdate, objective: NetworkObjective, walk: Walk) -> None:
         from skgrad._kernels.updates import advance
@@ -139,7 +147,7 @@ def train(
     average = walk.average.copy() if plan.averaging else w
     gradient: Any = None
     for k, batch in enumerate(batches):
-        value, gradient = objective.loss_and_gradient(w, batch)
+        value, gradient = objective.loss_and_gradient(w, batch, compiled=updates.compiled)
         if not value < largest_loss:
             raise DivergenceError(
                 "Solver produced non-finite parameter weights. The input data may contain large "

@@ -1,45 +1,15 @@
 """The chain rule through pipelines of mixed columns, against differences on the raw columns."""
 
 import numpy as np
-import pandas as pd
 import pytest
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 
 from skgrad import LogisticRegression
 from skgrad.inspection import NonDifferentiableError, input_gradients
 
 NUMERIC = ["age", "income", "debt"]
 RESPONSES = ["decision_function", "predict_proba", "predict_log_proba"]
-
-
-@pytest.fixture(scope="module")
-def people():
-    rng = np.random.default_rng(0)
-    n = 200
-    frame = pd.DataFrame(
-        {
-            "age": rng.normal(40.0, 10.0, n),
-            "income": rng.lognormal(1.0, 0.5, n),
-            "city": rng.choice(list("abc"), n),
-            "debt": rng.normal(size=n),
-        }
-    )
-    frame.loc[::7, "age"] = np.nan
-    score = frame["age"].fillna(40.0) / 40.0 + frame["income"] + (frame["city"] == "a")
-    return frame, np.where(score + rng.normal(size=n) > 3.5, "yes", "no")
-
-
-@pytest.fixture(scope="module")
-def pipeline(people):
-    numbers = make_pipeline(SimpleImputer(add_indicator=True), StandardScaler())
-    columns = ColumnTransformer(
-        [("numbers", numbers, ["age", "income"]), ("city", OneHotEncoder(drop="first"), ["city"])],
-        remainder="passthrough",
-    )
-    return make_pipeline(columns, LogisticRegression()).fit(*people)
 
 
 @pytest.mark.parametrize("response", RESPONSES)

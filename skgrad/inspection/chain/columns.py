@@ -66,10 +66,14 @@ def positions(columns: Any, names: Sequence[str] | None, n_columns: int) -> IntA
 
 
 def as_fitted(step: Any, X: Any) -> Any:
-    """Give a step its input in the form that it was fitted on, a data frame or an array."""
+    """Give a step its input in the form that it was fitted on, a data frame or an array.
+
+    A step that remembers neither names nor a number of columns looks at X in its own way.
+    """
     names = getattr(step, "feature_names_in_", None)
     if names is None:
-        return X.to_numpy() if is_frame(X) else X
+        on_array = is_frame(X) and hasattr(step, "n_features_in_")
+        return X.to_numpy() if on_array else X
     if is_frame(X) or sparse.issparse(X) or len(names) != width(X):
         return X
     import pandas as pd

@@ -108,11 +108,15 @@ class Walk:
         value: FloatArray = np.asarray(getattr(step, found)(X), dtype=np.float64)
         return value.reshape(len(value), -1)
 
-    def leaf(self, step: Any, value: Any, owners: IntArray, n_in: int) -> Local:
-        """End the chain: the outputs are variables, each owned by one column of the input."""
+    def leaf(self, step: Any, X: Any, owners: IntArray, n_in: int) -> Local:
+        """End the chain: the outputs are variables, each owned by one column of the input.
+
+        They are what the step makes of X, unless they are pinned: between two categories there is
+        nothing to encode.
+        """
         sources = np.where(owners == SEVERAL, SEVERAL, self.sources[owners])
-        if self.pins is not None and self.trail in self.pins:
-            value = self.pins[self.trail]
+        pins = self.pins or {}
+        value = pins[self.trail] if self.trail in pins else step.transform(X)
         leaf = self.leaves[self.trail] = Leaf(step, value, sources)
         # A category has no derivative: NaN says so, where 0 would be a silent lie. On a path the
         # leaf carries all that there is.

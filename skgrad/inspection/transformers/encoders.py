@@ -15,7 +15,7 @@ from skgrad.inspection.chain import Local, Walk, rule
 @rule(OneHotEncoder)
 def one_hot_encoder(step: Any, X: Any, walk: Walk) -> Local:
     """Give each indicator to the column that it belongs to."""
-    return walk.leaf(step, step.transform(X), one_hot_owners(step), step.n_features_in_)
+    return walk.leaf(step, X, one_hot_owners(step), step.n_features_in_)
 
 
 @rule(KBinsDiscretizer, Binarizer)

@@ -16,14 +16,15 @@ def simple_imputer(step: Any, X: Any, walk: Walk) -> Local:
     """Pass on what is there; a missing entry does not move anything, nor do indicators.
 
     On a path between two inputs the output is a leaf: an entry that is missing at one end stands
-    for the value that is imputed, and moves from there.
+    for the value that is imputed, and moves from there. Texts do not move: what encodes them does.
     """
-    value, kept = step.transform(X), _kept(step)
+    kept = _kept(step)
     indicated = [] if step.indicator_ is None else step.indicator_.features_
     owners = np.concatenate([kept, indicated]).astype(np.intp)
-    if walk.pins is not None:
-        return walk.leaf(step, value, owners, step.n_features_in_)
-    missing = _missing(step, X)
+    numeric = np.asarray(step.statistics_).dtype.kind in "biuf"
+    if walk.pins is not None and numeric:
+        return walk.leaf(step, X, owners, step.n_features_in_)
+    value, missing = step.transform(X), _missing(step, X)
 
     def pull(cotangent: FloatArray) -> FloatArray:
         total = np.zeros((len(cotangent), step.n_features_in_))

@@ -1,7 +1,7 @@
 """The contract of an activation."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -28,12 +28,24 @@ class Activation(Parameterized, ABC):
     Notes
     -----
     The default of `pull_back` is meant to be replaced where the derivative can be computed in the
-    buffer that is passed.
+    buffer that is passed, that of `leak` where the function is one that compiled loops know.
     """
 
     name: ClassVar[str]
     needs_input: ClassVar[bool]
     initializer: ClassVar[str]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Forget an inherited `leak` where the value or the derivative is another one."""
+        super().__init_subclass__(**options)
+        own = vars(cls)
+        if "leak" not in own and not own.keys().isdisjoint(("value", "pull_back", "derivative")):
+            cls.leak = Activation.leak  # type: ignore[method-assign]
+
+    @property
+    def leak(self) -> float | None:
+        """Slope at z < 0 of a function that is z at z > 0; None if it is not of that kind."""
+        return None
 
     @abstractmethod
     def value(self, z: FloatArray, out: FloatArray) -> None:

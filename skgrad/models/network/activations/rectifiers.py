@@ -41,6 +41,10 @@ class ReLU(Activation):
     needs_input: ClassVar[bool] = False
     initializer: ClassVar[str] = "he"
 
+    @property
+    def leak(self) -> float:
+        return 0.0
+
     def value(self, z: FloatArray, out: FloatArray) -> None:
         at_least(z, 0.0, out)
 
@@ -92,6 +96,10 @@ class LeakyReLU(Activation):
 
     def __init__(self, slope: float = 0.01) -> None:
         self.slope = slope
+
+    @property
+    def leak(self) -> float:
+        return float(self.slope)
 
     def value(self, z: FloatArray, out: FloatArray) -> None:
         scaled = np.multiply(z, float(self.slope), out=room(z, out))

@@ -25,6 +25,10 @@ class Identity(Activation):
     needs_input: ClassVar[bool] = False
     initializer: ClassVar[str] = "glorot"
 
+    @property
+    def leak(self) -> float:
+        return 1.0
+
     def value(self, z: FloatArray, out: FloatArray) -> None:
         if out is not z:
             np.copyto(out, z)
