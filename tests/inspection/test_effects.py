@@ -476,7 +476,7 @@ def test_unconditional_error_is_that_of_refits_on_new_rows():
     clf = LogisticRegression(C=float("inf")).fit(X, y)
     unconditional = average_marginal_effects(clf, X, y, vcov="unconditional")
     bootstrap = average_marginal_effects(
-        clf, X, y, vcov="bootstrap", n_bootstrap=300, random_state=0
+        clf, X, y, vcov="bootstrap", n_bootstrap=200, random_state=0
     )
     np.testing.assert_array_equal(bootstrap.effects, unconditional.effects)
     np.testing.assert_allclose(bootstrap.standard_errors, unconditional.standard_errors, rtol=0.15)
