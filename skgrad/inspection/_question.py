@@ -116,7 +116,7 @@ def ask(
     check_is_fitted(estimator)
     if fallback not in (None, "difference"):
         raise ValueError(f'fallback must be None or "difference", got {fallback!r}.')
-    X = _checked(estimator, X)
+    X = checked(estimator, X)
     estimator, X = _from_step(estimator, X, at_step)
     response = choose_response(estimator, response_method)
     memory: dict[Any, Any] = {}
@@ -129,7 +129,7 @@ def ask(
     return replace(everything, picks=picks, targets=targets), X
 
 
-def _checked(estimator: Any, X: Any) -> Any:
+def checked(estimator: Any, X: Any) -> Any:
     """Check the columns of X against those of the fit."""
     if not is_frame(X):
         X = check_array(X, accept_sparse="csr", dtype=None, ensure_all_finite=False)

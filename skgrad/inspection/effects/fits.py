@@ -21,6 +21,11 @@ from skgrad.neural_network import MLPClassifier, MLPRegressor
 from skgrad.penalties import Penalty
 from skgrad.penalties.mixed import elastic_net
 
+WAYS_OUT = (
+    'Use vcov="bootstrap", which refits the whole pipeline, or vcov=None for the sampling error of'
+    " the rows alone."
+)
+
 
 @dataclass(frozen=True)
 class LinearFit:
@@ -126,10 +131,9 @@ class LinearFit:
 def linear_fit(estimator: Any) -> LinearFit:
     """Look up what a fitted linear model minimised."""
     raise ValueError(
-        f"The scores and the Hessian of {type(estimator).__name__} are not known: linear regression"
-        " (also ridge), logistic and Poisson regression, of skgrad and of scikit-learn, are"
-        ' supported. Use vcov="bootstrap", which refits the whole pipeline, or vcov=None for the'
-        " sampling error of the rows alone."
+        f"What {type(estimator).__name__} minimised is not known: linear regression (also ridge,"
+        " lasso and elastic net), logistic and Poisson regression, of skgrad and of scikit-learn,"
+        " are supported."
     )
 
 
@@ -141,8 +145,7 @@ def _(estimator: Any) -> LinearFit:
     raise ValueError(
         f"The parameters of {type(estimator).__name__} are not identified (its units may be"
         " exchanged, and many networks fit equally well), so that its Hessian has no inverse and"
-        ' there is no delta method. Use vcov="bootstrap", which refits, or vcov=None for the'
-        " sampling error of the rows alone."
+        " there is no delta method."
     )
 
 
@@ -251,6 +254,14 @@ def _(estimator: Any) -> LinearFit:
     )  # fmt: skip
 
 
+def fit_with_covariance(estimator: Any) -> LinearFit:
+    """Look up what a model minimised, or say which standard errors it has all the same."""
+    try:
+        return linear_fit(estimator)
+    except ValueError as error:
+        raise ValueError(f"{error} {WAYS_OUT}") from error
+
+
 def require_smooth(fit: LinearFit, total: float) -> FloatArray:
     """Return S times the curvature of the penalty at each parameter, or say why there is none."""
     penalty = fit.penalty(total)
@@ -268,7 +279,4 @@ def require_smooth(fit: LinearFit, total: float) -> FloatArray:
 
 
 def _refuse(fit: LinearFit, reason: str) -> NoReturn:
-    raise ValueError(
-        f'There is no covariance for {fit.name}: {reason}. Use vcov="bootstrap", which refits the'
-        " whole pipeline, or vcov=None for the sampling error of the rows alone."
-    )
+    raise ValueError(f"There is no covariance for {fit.name}: {reason}. {WAYS_OUT}")

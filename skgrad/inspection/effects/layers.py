@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from skgrad._typing import Array, FloatArray
-from skgrad.inspection.chain.columns import dense
+from skgrad.inspection.chain.columns import as_fitted, dense
 from skgrad.inspection.effects.fits import LinearFit, linear_fit
 from skgrad.models.network import ColumnScaler, Layer, Parameters
 from skgrad.neural_network import MLPClassifier, MLPRegressor
@@ -113,7 +113,7 @@ class ScoredNetwork:
     def __init__(self, estimator: Any) -> None:
         if estimator.network_.normalization is not None or estimator.network_.input_scale:
             raise ValueError(
-                "Scores of networks with normalization or learn_input_scale are not supported."
+                "Scores of networks with normalization or learn_input_scale are not known."
             )
         self.estimator = copy(estimator)  # coding targets sets attributes
         layers = [
@@ -136,6 +136,9 @@ class ScoredNetwork:
 
     def penalty_of(self, total: float) -> Penalty:
         return elastic_net(float(self.estimator.alpha) / total, float(self.estimator.l1_ratio))
+
+    def _task(self, design: Any, y: Array) -> Any:
+        return self.estimator._task(as_fitted(self.estimator, design), y, None, first=False)
 
     def scores(self, design: Any, y: Array) -> Scores:
         task, network = self._task(design, y), self.estimator.network_

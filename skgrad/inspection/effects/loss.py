@@ -13,7 +13,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skgrad._typing import FloatArray
-from skgrad.inspection._question import CHUNK_BYTES, _checked
+from skgrad.inspection._question import CHUNK_BYTES, checked
 from skgrad.inspection.chain import Walk
 from skgrad.inspection.chain.columns import names_of, take_rows, width
 from skgrad.inspection.effects.covariance import MAX_PARAMETERS
@@ -137,7 +137,7 @@ def loss_sensitivity(
     """
     check_is_fitted(estimator)
     model = scored(last_step(estimator))
-    X = _checked(estimator, X)
+    X = checked(estimator, X)
     if len(y) != X.shape[0]:
         raise ValueError(f"y has {len(y)} rows, but X has {X.shape[0]}.")
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)

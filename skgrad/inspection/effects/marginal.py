@@ -13,7 +13,7 @@ from skgrad.inspection._question import Question
 from skgrad.inspection.effects.averages import Averages, average, sampling_covariance
 from skgrad.inspection.effects.bootstrap import bootstrap_covariance
 from skgrad.inspection.effects.covariance import Training, collect, model_based
-from skgrad.inspection.effects.fits import LinearFit, linear_fit
+from skgrad.inspection.effects.fits import LinearFit, fit_with_covariance
 from skgrad.inspection.effects.points import last_step
 from skgrad.inspection.effects.request import (
     WITHOUT_FIT,
@@ -187,7 +187,7 @@ default="delta"
         method=method, variables=variables, contrast=contrast, discrete=discrete,
     )  # fmt: skip
     data = check_data(X, y, sample_weight, groups, vcov)
-    fit = None if data.kind in WITHOUT_FIT else linear_fit(last_step(estimator))
+    fit = None if data.kind in WITHOUT_FIT else fit_with_covariance(last_step(estimator))
     strata = stratify(question, X, data.weight, at=at, by=by)
     check_points(strata, data.kind)
     check_level(confidence_level)

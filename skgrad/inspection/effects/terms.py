@@ -81,7 +81,7 @@ def resolve_terms(
     chosen = find_columns(question, variables, "variables")
     coded = without_derivative(question, X)
     if isinstance(discrete, str) and discrete == "auto":
-        discrete = () if times_x else [j for j in chosen if _is_binary(X, j)]
+        discrete = () if times_x else [j for j in chosen if j not in coded and _is_binary(X, j)]
     else:
         discrete = find_columns(question, () if discrete is None else discrete, "discrete")
     as_categories = coded | set(discrete)
