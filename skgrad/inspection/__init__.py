@@ -17,6 +17,7 @@ from skgrad.inspection.gradients import input_gradients, input_jacobian, vjp
 from skgrad.inspection.importance import gradient_importance
 from skgrad.inspection.meta_estimator import GradientImportance
 from skgrad.inspection.selection import importance_getter
+from skgrad.inspection.solver_comparison import compare_solvers
 
 __all__ = [
     "AttributionDisplay",
@@ -28,6 +29,7 @@ __all__ = [
     "attributions",
     "average_marginal_effects",
     "check_attribution_axioms",
+    "compare_solvers",
     "gradient_importance",
     "importance_getter",
     "input_gradients",
