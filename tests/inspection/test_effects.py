@@ -426,6 +426,12 @@ def test_interaction_by_itself():
     J = np.array([[1, 0, means[1], 0], [0, 1, means[0], 0]])
     np.testing.assert_allclose(result.covariance, J @ V @ J.T, rtol=1e-9)
 
+    # A row moves the mean of a + c x1 by its own x1, and by its pull on the coefficients.
+    own = c * (X[:, ::-1] - means[::-1]) / 200
+    moves = own + (design * residuals[:, None]) @ np.linalg.inv(design.T @ design) @ J.T
+    unconditional = average_marginal_effects(pipeline, X, y, vcov="unconditional")
+    np.testing.assert_allclose(unconditional.covariance, moves.T @ moves, rtol=1e-9)
+
 
 # Uncertainty
 
