@@ -59,6 +59,7 @@ FLOORS = {
     "frame": 1.9,
     "objective": 2,
     "network_objective": 2,
+    "function_objective": 2,
     "distributed": 2,
     "solvers": 3,
     "callbacks": 3,

@@ -10,6 +10,7 @@ from skgrad.inspection.chain import (
 from skgrad.inspection.effects import average_marginal_effects, loss_sensitivity
 from skgrad.inspection.gradients import input_gradients, input_jacobian, vjp
 from skgrad.inspection.importance import gradient_importance
+from skgrad.inspection.solver_comparison import compare_solvers
 
 __all__ = [
     "FiniteDifferenceWarning",
@@ -17,6 +18,7 @@ __all__ = [
     "attributions",
     "average_marginal_effects",
     "check_attribution_axioms",
+    "compare_solvers",
     "gradient_importance",
     "input_gradients",
     "input_jacobian",
