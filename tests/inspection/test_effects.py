@@ -11,7 +11,12 @@ from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
+from sklearn.preprocessing import (
+    OneHotEncoder,
+    PolynomialFeatures,
+    SplineTransformer,
+    StandardScaler,
+)
 from tolerances import COEFFICIENTS, FINITE_DIFFERENCE, arithmetic
 
 from skgrad import Lasso, LinearRegression, LogisticRegression, PoissonRegressor, Ridge
@@ -282,15 +287,7 @@ def shifted(pipeline, change):
     return changed
 
 
-@pytest.mark.parametrize("kind", MODELS)
-@pytest.mark.parametrize("method", ["dydx", "eydx", "dyex", "eyex"])
-def test_derivatives_in_parameters_match_differences(people, kind, method):
-    pipeline, frame, _ = fitted(kind, people)
-    options = {"method": method, "sample_weight": np.arange(240) % 3}
-    if method.endswith("ex"):
-        options["variables"] = ["age", "income"]
-    if kind == "linear":  # scores of both signs have no logarithm
-        pipeline[-1].intercept_ += 100.0
+def assert_derivatives_in_parameters(pipeline, frame, options):
     n_params = pipeline[-1].coef_.size + np.size(pipeline[-1].intercept_)
     # Covariances of rank 4, so that derivatives along 4 directions tell what must come out.
     root, step = np.random.default_rng(0).normal(size=(n_params, 4)), 1e-5
@@ -307,6 +304,40 @@ def test_derivatives_in_parameters_match_differences(people, kind, method):
     result = average_marginal_effects(pipeline, frame, vcov=root @ root.T, **options)
     atol = FINITE_DIFFERENCE * np.diag(expected).max()
     np.testing.assert_allclose(result.covariance, expected, rtol=FINITE_DIFFERENCE, atol=atol)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("method", ["dydx", "eydx", "dyex", "eyex"])
+def test_derivatives_in_parameters_match_differences(people, kind, method):
+    pipeline, frame, _ = fitted(kind, people)
+    options = {"method": method, "sample_weight": np.arange(240) % 3}
+    if method.endswith("ex"):
+        options["variables"] = ["age", "income"]
+    if kind == "linear":  # scores of both signs have no logarithm
+        pipeline[-1].intercept_ += 100.0
+    assert_derivatives_in_parameters(pipeline, frame, options)
+
+
+def test_splines_and_interactions(people):
+    frame, y = people[0].fillna({"age": 40.0}), people[1]
+    columns = ColumnTransformer(
+        [
+            ("spline", SplineTransformer(n_knots=4, include_bias=False), ["age"]),
+            ("products", PolynomialFeatures(2, include_bias=False), ["income", "member"]),
+            ("city", OneHotEncoder(drop="first"), ["city"]),
+        ]
+    )
+    pipeline = make_pipeline(columns, LogisticRegression(tol=1e-10)).fit(frame, y)
+    assert_derivatives_in_parameters(pipeline, frame, {})
+    ages = frame["age"]
+    frame, h = frame[(ages > ages.min()) & (ages < ages.max())], 1e-5  # without the spline's kinks
+    result = average_marginal_effects(pipeline, frame, vcov=None, variables=["age", "income"])
+    for name, effect in zip(["age", "income"], result.effects, strict=True):
+        ends = [
+            pipeline.predict_proba(frame.assign(**{name: frame[name] + step}))[:, 1].mean()
+            for step in (h, -h)
+        ]
+        np.testing.assert_allclose(effect, (ends[0] - ends[1]) / (2 * h), rtol=FINITE_DIFFERENCE)
 
 
 def test_effects_match_differences_on_raw_columns(people):
@@ -394,6 +425,12 @@ def test_interaction_by_itself():
     V = np.linalg.inv(design.T @ design) * (residuals @ residuals) / (200 - 4)
     J = np.array([[1, 0, means[1], 0], [0, 1, means[0], 0]])
     np.testing.assert_allclose(result.covariance, J @ V @ J.T, rtol=1e-9)
+
+    # A row moves the mean of a + c x1 by its own x1, and by its pull on the coefficients.
+    own = c * (X[:, ::-1] - means[::-1]) / 200
+    moves = own + (design * residuals[:, None]) @ np.linalg.inv(design.T @ design) @ J.T
+    unconditional = average_marginal_effects(pipeline, X, y, vcov="unconditional")
+    np.testing.assert_allclose(unconditional.covariance, moves.T @ moves, rtol=1e-9)
 
 
 # Uncertainty

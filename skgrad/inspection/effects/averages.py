@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from skgrad._typing import Array, FloatArray
-from skgrad.inspection.effects.covariance import Moments, Training
+from skgrad.inspection.effects.covariance import Moments
 from skgrad.inspection.effects.rows import RowEffects
 from skgrad.inspection.effects.strata import Stratum
+from skgrad.inspection.effects.training import Training
 
 
 @dataclass(frozen=True)

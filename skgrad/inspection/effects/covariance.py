@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skgrad._typing import Array, FloatArray
-from skgrad.inspection._question import CHUNK_BYTES, Question
-from skgrad.inspection.chain.columns import take_rows, width
 from skgrad.inspection.effects.fits import LinearFit, require_smooth
 from skgrad.inspection.effects.points import Point
+from skgrad.inspection.effects.training import Training
 from skgrad.losses import SquaredError
 
 # The Hessian and its like are square matrices of this order at most: 800 MB.
@@ -24,80 +21,6 @@ MAX_PARAMETERS = 10_000
 SINGULAR = 10.0
 # Distance of the parameters from the optimum, in standard errors, that is worth a warning.
 FAR_FROM_OPTIMUM = 0.05
-
-
-@dataclass(frozen=True)
-class Training:
-    """The data of the fit.
-
-    Parameters
-    ----------
-    question : Question
-    fit : LinearFit
-    X : DataFrame, array or sparse matrix
-        What the whole pipeline was fitted on.
-    target : ndarray or None
-        y as the loss wants it.
-    weight : ndarray of shape (n_samples,)
-        A weight of k is the row k times.
-    factor : ndarray of shape (n_samples,) or None
-        Class weights, which multiply losses, but are no rows.
-    clusters : ndarray of int of shape (n_samples,) or None
-        Numbers of the clusters, from 0.
-    """
-
-    question: Question
-    fit: LinearFit
-    X: Any
-    target: Array | None
-    weight: FloatArray
-    factor: FloatArray | None
-    clusters: Array | None
-
-    @property
-    def total(self) -> float:
-        """Sum of the weights of the losses."""
-        return float((self.weight if self.factor is None else self.weight * self.factor).sum())
-
-    def basis(self) -> FloatArray:
-        """Directions of the raw predictions that matter, shape (n_outputs, n_free).
-
-        Classes that share a shift have the same probabilities, so that a multinomial fit has a
-        direction less than classes. The penalty of an orthonormal basis is that of the classes.
-        """
-        n_outputs = self.fit.n_outputs
-        if not self.fit.loss.coupled:
-            return np.eye(n_outputs)
-        mean = np.full((n_outputs, 1), n_outputs**-0.5)
-        full: FloatArray = np.linalg.qr(np.hstack([mean, np.eye(n_outputs)[:, 1:]]))[0]
-        return full[:, 1:]
-
-    def points(self) -> Iterator[tuple[slice, Point, FloatArray]]:
-        """Walk through chunks of rows, with the weights of their losses."""
-        n_outputs, n_parameters = self.fit.shape
-        entries = max(width(self.X), n_outputs * n_parameters, n_outputs**2)
-        size, n = max(64, CHUNK_BYTES // (8 * entries)), self.X.shape[0]
-        for start in range(0, n, size):
-            rows = slice(start, min(start + size, n))
-            weight = self.weight[rows]
-            if self.factor is not None:
-                weight = weight * self.factor[rows]
-            yield rows, self.point(rows), weight
-
-    def point(self, rows: slice) -> Point:
-        """Evaluate at some rows."""
-        return Point.at(self.question, take_rows(self.X, rows), self.fit)
-
-    def scores(self, rows: slice, point: Point) -> FloatArray:
-        """Differentiate each row's loss in the free parameters, shape (n_rows, n_free params)."""
-        assert self.target is not None
-        assert point.extended is not None
-        raw = np.ascontiguousarray(point.raw.value)
-        gradient = self.fit.loss.gradient(self.target[rows], raw) @ self.basis()
-        if self.factor is not None:
-            gradient = gradient * self.factor[rows, None]
-        scores: FloatArray = gradient[:, :, None] * point.extended[:, None, :]
-        return scores.reshape(len(scores), -1)
 
 
 @dataclass(frozen=True)
@@ -122,55 +45,75 @@ class Moments:
     residuals: FloatArray | None
 
 
+@dataclass
+class Sums:
+    """What a pass over the data of the fit adds up; see `Moments`."""
+
+    hessian: FloatArray
+    gradient: FloatArray
+    residuals: FloatArray
+    outer: FloatArray | None
+    of_clusters: FloatArray | None
+
+    @classmethod
+    def empty(cls, training: Training, *, with_scores: bool) -> Sums:
+        """Begin."""
+        n_free, n_parameters = training.basis().shape[1], training.fit.shape[1]
+        order, clusters = n_free * n_parameters, training.clusters
+        return cls(
+            np.zeros((n_free, n_parameters, n_free, n_parameters)),
+            np.zeros((n_free, n_parameters)),
+            np.zeros((training.fit.n_outputs, training.fit.n_outputs)),
+            np.zeros((order, order)) if with_scores and clusters is None else None,
+            np.zeros((int(clusters.max()) + 1, order))
+            if with_scores and clusters is not None
+            else None,
+        )
+
+    def add(self, training: Training, rows: slice, point: Point, weight: FloatArray) -> None:
+        """Add some rows."""
+        assert point.extended is not None
+        raw = np.ascontiguousarray(point.raw.value)
+        add_curvature(self.hessian, training, rows, raw, point.extended, weight)
+        if training.target is None:
+            return
+        own = training.weight[rows, None]
+        self.gradient += (own * training.deltas(rows, point)).T @ point.extended
+        if self.outer is not None:
+            scores = training.scores(rows, point)
+            self.outer += (own * scores).T @ scores
+        if self.of_clusters is not None:
+            assert training.clusters is not None
+            np.add.at(self.of_clusters, training.clusters[rows], own * training.scores(rows, point))
+        if isinstance(training.fit.loss, SquaredError):
+            error = raw - training.target[rows]
+            self.residuals += (own * error).T @ error
+
+
 def collect(training: Training, *, with_scores: bool) -> Moments:
-    """Make a pass over the data of the fit."""
+    """Make a pass over the data of the fit, and audit the fit if the targets are known."""
     fit, basis = training.fit, training.basis()
-    n_free, n_parameters = basis.shape[1], fit.shape[1]
-    order = n_free * n_parameters
+    order = basis.shape[1] * fit.shape[1]
     if order > MAX_PARAMETERS:
         raise ValueError(
             f"{fit.name} has {order} parameters, whose covariance is a matrix too large to form."
             ' Use vcov="bootstrap", or vcov=None for the sampling error of the rows alone.'
         )
     strength = require_smooth(fit, training.total)
-    hessian = np.zeros((n_free, n_parameters, n_free, n_parameters))
-    outer = np.zeros((order, order)) if with_scores and training.clusters is None else None
-    of_clusters = _empty_sums(training, order) if with_scores else None
-    gradient = np.zeros(order)
-    residuals = np.zeros((fit.n_outputs, fit.n_outputs))
+    sums = Sums.empty(training, with_scores=with_scores)
     for rows, point, weight in training.points():
-        assert point.extended is not None
-        raw = np.ascontiguousarray(point.raw.value)
-        add_curvature(hessian, training, rows, raw, point.extended, weight)
-        if training.target is None:
-            continue
-        scores, own = training.scores(rows, point), training.weight[rows]
-        gradient += own @ scores
-        if outer is not None:
-            outer += (scores * own[:, None]).T @ scores
-        if of_clusters is not None and training.clusters is not None:
-            np.add.at(of_clusters, training.clusters[rows], scores * own[:, None])
-        if isinstance(fit.loss, SquaredError):
-            error = raw - training.target[rows]
-            residuals += (error * own[:, None]).T @ error
-    gradient += (basis.T @ (strength * fit.params)).ravel()
-    flat = hessian.reshape(order, order)
-    bread = inverse(flat + np.diag((basis.T**2 @ strength).ravel()), fit)
-    if of_clusters is not None and training.clusters is not None:
-        outer = cluster_correction(training, order) * (of_clusters.T @ of_clusters)
-    known = training.target is not None
-    moments = Moments(
-        flat, bread, outer, residuals if known and isinstance(fit.loss, SquaredError) else None
-    )
-    if known:
-        audit(training, moments, gradient)
+        sums.add(training, rows, point, weight)
+    hessian, outer = sums.hessian.reshape(order, order), sums.outer
+    bread = inverse(hessian + np.diag((basis.T**2 @ strength).ravel()), fit)
+    if sums.of_clusters is not None:
+        correction = cluster_correction(training, order)
+        outer = correction * (sums.of_clusters.T @ sums.of_clusters)
+    known = training.target is not None and isinstance(fit.loss, SquaredError)
+    moments = Moments(hessian, bread, outer, sums.residuals if known else None)
+    if training.target is not None:
+        gradient = sums.gradient + basis.T @ (strength * fit.params)
+        audit(training, moments, gradient.ravel())
     return moments
-
-
-def _empty_sums(training: Training, order: int) -> FloatArray | None:
-    if training.clusters is None:
-        return None
-    return np.zeros((int(training.clusters.max()) + 1, order))
 
 
 def add_curvature(

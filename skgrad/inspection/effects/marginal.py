@@ -12,7 +12,7 @@ from skgrad._typing import FloatArray, IntArray
 from skgrad.inspection._question import Question
 from skgrad.inspection.effects.averages import Averages, average, sampling_covariance
 from skgrad.inspection.effects.bootstrap import bootstrap_covariance
-from skgrad.inspection.effects.covariance import Training, collect, model_based
+from skgrad.inspection.effects.covariance import collect, model_based
 from skgrad.inspection.effects.fits import LinearFit, fit_with_covariance
 from skgrad.inspection.effects.points import last_step
 from skgrad.inspection.effects.request import (
@@ -27,6 +27,7 @@ from skgrad.inspection.effects.result import MarginalEffects, with_tests
 from skgrad.inspection.effects.rows import RowEffects
 from skgrad.inspection.effects.strata import Stratum, stratify
 from skgrad.inspection.effects.terms import Terms
+from skgrad.inspection.effects.training import Training
 from skgrad.losses import SquaredError
 
 RESPONSES = {
