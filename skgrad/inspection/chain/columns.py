@@ -20,7 +20,8 @@ def is_documents(X: Any) -> bool:
     """Tell whether X is one column of texts or of other things that a vectoriser reads."""
     if hasattr(X, "iloc"):
         return len(X.shape) == 1
-    first = next(iter(X), None) if isinstance(X, list | tuple) or np.ndim(X) == 1 else None
+    one_column = isinstance(X, np.ndarray) and X.ndim == 1
+    first = next(iter(X), None) if isinstance(X, list | tuple) or one_column else None
     return isinstance(first, str | bytes | dict)
 
 

@@ -66,6 +66,8 @@ def passing(step: Any, X: Any, kept: IntArray, walk: Walk) -> Local:
 
 def held(cotangent: FloatArray, missing: Array) -> FloatArray:
     """Keep missing entries from moving; NaN, from an encoder behind the imputer, stays."""
+    if not missing.any():  # then the step is affine, and may be asked for a single row
+        return cotangent
     return np.where(missing & ~np.isnan(cotangent), 0.0, cotangent)
 
 
