@@ -15,6 +15,8 @@ from skgrad._typing import FloatArray
 # Units of rounding that a point which was projected, and mapped to other coordinates and back, may
 # lie outside.
 CONSTRAINT_ROUNDING = 64.0
+# Length of a short step as a power of the unit of rounding: 5e-7, and 2e-10 is lost by rounding.
+SHORT = 0.4
 
 
 class Penalty(Parameterized, ABC):
@@ -245,7 +247,7 @@ class Constraint(Penalty):
 
     @final
     def minimum_norm_subgradient(self, coef: FloatArray, gradient: FloatArray) -> FloatArray:
-        """See the base class: the move of a short projected step, to half of the digits.
+        """See the base class: the move of a short projected step, to a third of the digits.
 
         In the limit that is the projection of -gradient on the tangent cone, with the sign changed.
         """
@@ -255,10 +257,10 @@ class Constraint(Penalty):
 def short_step(penalty: Penalty, coef: FloatArray, gradient: FloatArray) -> FloatArray:
     """Compute (coef - prox(coef - t gradient, t)) / t for a short step t.
 
-    The limit is the element of least norm of gradient + the subdifferential (Moreau). A difference
-    has half of the digits; where the penalty is polyhedral, only rounding is lost.
+    The limit is the element of least norm of gradient + the subdifferential (Moreau). As a
+    difference it has a third of the digits; where the penalty is polyhedral, only rounding is lost.
     """
     size = float(np.abs(gradient).max(initial=0.0))
     scale = float(np.abs(coef).max(initial=0.0)) or 1.0
-    step = float(np.sqrt(np.finfo(coef.dtype).eps)) * scale / (size or 1.0)
+    step = float(np.finfo(coef.dtype).eps) ** SHORT * scale / (size or 1.0)
     return (coef - penalty.prox(coef - step * gradient, step)) / step

@@ -17,6 +17,7 @@ from skgrad.penalties.constraints import (
     NuclearNormBall,
     Simplex,
 )
+from skgrad.testing import check_penalty
 
 SETS = [
     L1Ball(np.float64(0.9)),
@@ -296,3 +297,13 @@ def test_combinations_without_a_proximal_operator_are_refused():
     for penalty in (L1(0.1), ElasticNet(0.1)):
         with pytest.raises(ValueError, match=r"No proximal operator of .* together with L1Ball"):
             Constrained(penalty, L1Ball()).validate()
+
+
+def test_columns_have_to_be_found_first():
+    with pytest.raises(ValueError, match=r"does not know where its columns are.*bind"):
+        Box(columns={0: (0, 1)}).project(draw())
+
+
+@every_set
+def test_the_public_checker_agrees(region):
+    check_penalty(region, shape=(3, 5))

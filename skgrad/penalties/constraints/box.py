@@ -84,7 +84,8 @@ class Box(Constraint):
         return bound
 
     def _check_values(self) -> None:
-        lower, upper = np.broadcast_arrays(*self._bounds(np.float64))
+        bounds = (np.asarray(bound, dtype=np.float64) for bound in (self.lower, self.upper))
+        lower, upper = np.broadcast_arrays(*bounds)
         for place in np.argwhere(~(lower <= upper)):
             where = f"column {int(place[-1])}" if len(place) else "all columns"
             self._refuse(float(lower[tuple(place)]), float(upper[tuple(place)]), where)
@@ -106,6 +107,11 @@ class Box(Constraint):
         )
 
     def _bounds(self, dtype: Any) -> tuple[FloatArray, FloatArray]:
+        if self.columns is not None:
+            raise ValueError(
+                "Box(columns=...) does not know where its columns are. An estimator finds them; "
+                "elsewhere call bind(names, n_features) first."
+            )
         return np.asarray(self.lower, dtype=dtype), np.asarray(self.upper, dtype=dtype)
 
     @property

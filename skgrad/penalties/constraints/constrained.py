@@ -139,5 +139,5 @@ class Constrained(Penalty):
         return self.constraint.project(far.astype(dual.dtype, copy=False))
 
     def minimum_norm_subgradient(self, coef: FloatArray, gradient: FloatArray) -> FloatArray:
-        """See the base class: the move of a short proximal step, to half of the digits."""
+        """See the base class: the move of a short proximal step, to a third of the digits."""
         return short_step(self, coef, gradient)
