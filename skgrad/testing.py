@@ -132,7 +132,8 @@ def check_solver(solver: Solver, *, max_iter: int = 3000) -> None:
     That it reaches the minimum of least squares, logistic and hinge losses with penalties with and
     without kinks and with a constraint, as far as it takes them, to the accuracy that it claims
     (`acceptable_gap`); that runs are reproducible, change neither the solver nor the start, and
-    keep float32; and that clones and pickles are the same solver. What it does not take it must refuse.
+    keep float32; and that clones and pickles are the same solver. What it does not take it must
+    refuse.
 
     Parameters
     ----------

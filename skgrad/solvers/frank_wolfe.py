@@ -265,20 +265,24 @@ def _adaptive(
 def _exact(feasible: FeasibleSet, move: Move, state: FrankWolfeState, land: Land) -> Landing | None:
     """Find the root of the slope along the move: by secants, in one for a quadratic function.
 
-    The end that stays put has its slope halved (Illinois), so that both ends move.
+    An end that stays put twice has its slope halved (Illinois), so that both ends move.
     """
     low, low_slope, high, high_slope = 0.0, -move.promise, math.inf, math.inf
-    step = move.longest
+    step, was_low = move.longest, None
     for _ in range(MAX_POINTS):
         landing = land(step, state.curvature)
         slope = float(feasible.gradient(landing.at) @ move.direction)
-        finite = math.isfinite(landing.at.value) and math.isfinite(slope)
-        if finite and (abs(slope) <= FLAT * move.promise or (slope < 0.0 and math.isinf(high))):
+        slope = slope if math.isfinite(landing.at.value + slope) else math.inf
+        if abs(slope) <= FLAT * move.promise or (slope < 0.0 and math.isinf(high)):
             return landing
-        if finite and slope < 0.0:
-            low, low_slope, high_slope = step, slope, 0.5 * high_slope
+        is_low = slope < 0.0
+        if is_low:
+            low, low_slope = step, slope
+            high_slope *= 0.5 if was_low else 1.0
         else:
-            high, high_slope, low_slope = step, slope if finite else math.inf, 0.5 * low_slope
+            high, high_slope = step, slope
+            low_slope *= 0.5 if was_low is False else 1.0
+        was_low = is_low
         share = -low_slope / (high_slope - low_slope) if math.isfinite(high_slope) else 0.5
         step = low + share * (high - low)
     return landing if landing.at.value <= state.value else None

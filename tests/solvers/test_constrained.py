@@ -164,6 +164,14 @@ def test_away_steps_converge_linearly_on_polytopes(region, variant, step_size):
     assert plain[-1] > 1e3 * gaps[-1]
 
 
+def test_the_line_search_of_a_quadratic_function_is_one_secant():
+    """An iteration evaluates two points and their gradients at most, half a pass each."""
+    objective = make_objective(SquaredError(), L1Ball(0.6), Variant())
+    solver = FrankWolfe("away", step_size="line_search")
+    history = run(solver, objective).history
+    assert np.diff(history["passes"]).max() <= 2.5
+
+
 def test_a_harmonic_step_starts_at_a_vertex_and_decreases_like_1_over_t():
     objective = make_objective(SquaredError(), L1Ball(0.6), Variant())
     solver = FrankWolfe("vanilla", step_size="harmonic")
