@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from skgrad._typing import FloatArray
 from skgrad.capabilities import Capability
@@ -97,6 +98,8 @@ class FrankWolfe(Solver):
     step_size : {"adaptive", "line_search", "harmonic"}, default="adaptive"
         "adaptive" minimises a quadratic upper bound whose curvature is found by backtracking,
         "line_search" the function itself, and "harmonic" is 2 / (t + 2), for "vanilla" only.
+    learning_rate : float or "auto", default="auto"
+        Inverse of the curvature that "adaptive" steps try first; "auto" is that of the largest.
 
     Attributes
     ----------
@@ -133,11 +136,19 @@ class FrankWolfe(Solver):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "variant": [StrOptions({"pairwise", "away", "vanilla"})],
         "step_size": [StrOptions({"adaptive", "line_search", "harmonic"})],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
     }
 
-    def __init__(self, variant: str = "pairwise", *, step_size: str = "adaptive") -> None:
+    def __init__(
+        self,
+        variant: str = "pairwise",
+        *,
+        step_size: str = "adaptive",
+        learning_rate: float | str = "auto",
+    ) -> None:
         self.variant = variant
         self.step_size = step_size
+        self.learning_rate = learning_rate
 
     def _check_values(self) -> None:
         if self.step_size == "harmonic" and self.variant != "vanilla":
@@ -151,10 +162,11 @@ class FrankWolfe(Solver):
         feasible = objective.feasible
         feasible.check(w)
         start = Atom.of(feasible.coefficients(w), START)
+        rate = self.learning_rate
+        curvature = objective.smoothness(w).mean if isinstance(rate, str) else 1.0 / float(rate)
         state = FrankWolfeState(
-            float("nan"), active=ActiveSet((start,), (1.0,)),
-            curvature=objective.smoothness(w).mean,
-        )  # fmt: skip
+            float("nan"), active=ActiveSet((start,), (1.0,)), curvature=curvature
+        )
         return self._look_ahead(feasible, feasible.settle(w), state)
 
     def step(

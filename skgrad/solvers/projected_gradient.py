@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from skgrad._typing import FloatArray
 from skgrad.capabilities import Capability
@@ -66,6 +66,8 @@ class ProjectedGradient(Solver):
     ----------
     memory : int, default=10
         Number of values that a step may not rise above; 1 makes the method monotone.
+    learning_rate : float or "auto", default="auto"
+        First step :math:`\eta_0`; "auto" is the inverse of the largest curvature.
 
     References
     ----------
@@ -93,17 +95,21 @@ class ProjectedGradient(Solver):
     )
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "memory": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
     }
 
-    def __init__(self, memory: int = 10) -> None:
+    def __init__(self, memory: int = 10, *, learning_rate: float | str = "auto") -> None:
         self.memory = memory
+        self.learning_rate = learning_rate
 
     def init(self, objective: Objective, w: FloatArray, run: Run) -> ProjectedState:
-        """Evaluate the start; the first step is the inverse of the largest curvature."""
+        """Evaluate the start and choose the first step."""
         objective.feasible.check(w)
         value, gradient = _evaluate(objective, w)
-        step = 1.0 / objective.smoothness(w).mean
-        return ProjectedState(value, step_size=step, gradient=gradient, values=(value,))
+        step = self.learning_rate
+        if isinstance(step, str):
+            step = 1.0 / objective.smoothness(w).mean
+        return ProjectedState(value, step_size=float(step), gradient=gradient, values=(value,))
 
     def step(
         self, objective: Objective, w: FloatArray, state: ProjectedState, run: Run

@@ -21,6 +21,8 @@ from skgrad import (
     Ridge,
 )
 from skgrad.losses import Huber, Logistic, Quantile
+from skgrad.penalties import L1
+from skgrad.penalties.constraints import L1Ball
 from skgrad.solvers import (
     SGD,
     Adam,
@@ -178,6 +180,8 @@ RANGES = {
     "fit_intercept": ["yes", None],
     "positive": ["yes", None],
     "class_weight": ["even", 3],
+    "penalty": ["l2", 1.0, L1],
+    "constraint": ["l1", 1.0, L1(), L1Ball],
     "loss": ["square", 3, None],
     "solver": [3, None, Adam],
     "max_iter": [0, -1, 2.5, "10"],

@@ -44,6 +44,8 @@ WAYS = [
     FrankWolfe("away", step_size="line_search"),
     ProjectedGradient(),
     ProjectedGradient(memory=1),
+    FrankWolfe(learning_rate=0.5),
+    ProjectedGradient(learning_rate=50.0),
 ]
 every_set = pytest.mark.parametrize("region", SETS, ids=repr)
 every_way = pytest.mark.parametrize("solver", WAYS, ids=repr)
