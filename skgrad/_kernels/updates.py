@@ -6,12 +6,17 @@ import math
 from typing import Any
 
 from skgrad._kernels._compile import compiled
+from skgrad._kernels.adaptive_updates import adadelta, adamax, amsgrad, nadam
 from skgrad._kernels.formulas import UpdateFormula
 from skgrad._typing import FloatArray
 
 SGD = int(UpdateFormula.SGD)
 ADAGRAD = int(UpdateFormula.ADAGRAD)
 RMSPROP = int(UpdateFormula.RMSPROP)
+ADADELTA = int(UpdateFormula.ADADELTA)
+ADAMAX = int(UpdateFormula.ADAMAX)
+AMSGRAD = int(UpdateFormula.AMSGRAD)
+NADAM = int(UpdateFormula.NADAM)
 
 
 @compiled
@@ -47,6 +52,14 @@ def advance(
                 step_size[c, j] = eta / (math.sqrt(moments[0, c, j] / bias) + epsilon)
                 moments[1, c, j] = momentum * moments[1, c, j] - step_size[c, j] * g
                 w[c, j] += moments[1, c, j]
+    elif formula == ADADELTA:
+        adadelta(parameters, eta, gradient, moments, w, step_size)
+    elif formula == ADAMAX:
+        adamax(parameters, t, eta, gradient, moments, w, step_size)
+    elif formula == AMSGRAD:
+        amsgrad(parameters, t, eta, gradient, moments, w, step_size)
+    elif formula == NADAM:
+        nadam(parameters, t, eta, gradient, moments, w, step_size)
     else:
         _adam(parameters, t, eta, gradient, moments, w, step_size)
 

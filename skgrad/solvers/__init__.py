@@ -14,14 +14,19 @@ from skgrad.solvers._base import (
     Status,
 )
 from skgrad.solvers._stochastic import StochasticSolver
+from skgrad.solvers.adadelta import Adadelta
 from skgrad.solvers.adagrad import AdaGrad
 from skgrad.solvers.adam import Adam
+from skgrad.solvers.adamax import Adamax
+from skgrad.solvers.adamw import AdamW
+from skgrad.solvers.amsgrad import AMSGrad
 from skgrad.solvers.augmented_lagrangian import AugmentedLagrangian
 from skgrad.solvers.cocoa import CoCoA
 from skgrad.solvers.dual_coordinate_ascent import DualCoordinateAscent
 from skgrad.solvers.gradient_descent import GradientDescent
 from skgrad.solvers.interior_point import InteriorPoint
 from skgrad.solvers.lbfgs import LBFGS
+from skgrad.solvers.nadam import Nadam
 from skgrad.solvers.natural_gradient import NaturalGradient
 from skgrad.solvers.newton import Newton
 from skgrad.solvers.newton_cg import NewtonCG
@@ -35,8 +40,12 @@ __all__ = [
     "LBFGS",
     "SGD",
     "SOLVERS",
+    "AMSGrad",
     "AdaGrad",
+    "Adadelta",
     "Adam",
+    "AdamW",
+    "Adamax",
     "AugmentedLagrangian",
     "CoCoA",
     "DivergenceError",
@@ -45,6 +54,7 @@ __all__ = [
     "IncompatibleSolverError",
     "InteriorPoint",
     "Iteration",
+    "Nadam",
     "NaturalGradient",
     "Newton",
     "NewtonCG",
@@ -74,7 +84,12 @@ SOLVERS: dict[str, type[Solver]] = {
         SGD,
         AdaGrad,
         RMSProp,
+        Adadelta,
         Adam,
+        AdamW,
+        Adamax,
+        AMSGrad,
+        Nadam,
         NaturalGradient,
         LBFGS,
         Newton,
