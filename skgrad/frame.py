@@ -185,6 +185,11 @@ class Frame:
         """Typical curvature along a coordinate: all standardised columns have the loss's."""
         return self._loss_curvature
 
+    def random_start(self, w: FloatArray, spread: float, rng: np.random.Generator) -> FloatArray:
+        """Draw a start around w; all standardised columns call for coefficients of one size."""
+        drawn = w + spread * rng.standard_normal(len(w))
+        return drawn.astype(self.dtype, copy=False)
+
     @property
     def cheap_products(self) -> bool:
         """Whether products with the data cost less than the interpreter's overhead."""

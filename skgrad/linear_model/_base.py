@@ -112,7 +112,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, NamedObjects):
                     run = partial(
                         solver.run, tol=self._tolerance(objective), max_iter=self.max_iter,
                         horizon=self.max_iter,
-                        rng=self._rng() if rng is None and solver.stochastic else rng,
+                        rng=self._rng() if rng is None and solver.draws else rng,
                         n_iter_no_change=self.n_iter_no_change,
                         callbacks=[*callbacks, *bridge],
                     )  # fmt: skip

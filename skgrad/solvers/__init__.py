@@ -21,11 +21,13 @@ from skgrad.solvers.adamax import Adamax
 from skgrad.solvers.adamw import AdamW
 from skgrad.solvers.amsgrad import AMSGrad
 from skgrad.solvers.augmented_lagrangian import AugmentedLagrangian
+from skgrad.solvers.chain import Chain
 from skgrad.solvers.cocoa import CoCoA
 from skgrad.solvers.dual_coordinate_ascent import DualCoordinateAscent
 from skgrad.solvers.gradient_descent import GradientDescent
 from skgrad.solvers.interior_point import InteriorPoint
 from skgrad.solvers.lbfgs import LBFGS
+from skgrad.solvers.multi_start import MultiStart
 from skgrad.solvers.nadam import Nadam
 from skgrad.solvers.natural_gradient import NaturalGradient
 from skgrad.solvers.newton import Newton
@@ -47,6 +49,7 @@ __all__ = [
     "AdamW",
     "Adamax",
     "AugmentedLagrangian",
+    "Chain",
     "CoCoA",
     "DivergenceError",
     "DualCoordinateAscent",
@@ -54,6 +57,7 @@ __all__ = [
     "IncompatibleSolverError",
     "InteriorPoint",
     "Iteration",
+    "MultiStart",
     "Nadam",
     "NaturalGradient",
     "Newton",
@@ -101,6 +105,8 @@ SOLVERS: dict[str, type[Solver]] = {
         AugmentedLagrangian,
         DualCoordinateAscent,
         CoCoA,
+        Chain,
+        MultiStart,
     )
 }
 # Names that scikit-learn's linear models know, and the solver here that is most like them.

@@ -165,6 +165,11 @@ class Solver(Parameterized, ABC):
     # Solvers whose iterates stay noisy count as converged at a looser suboptimality.
     acceptable_gap: ClassVar[float] = 1e-6
 
+    @property
+    def draws(self) -> bool:
+        """Whether a run draws random numbers."""
+        return self.stochastic
+
     def batching(self, n_samples: int) -> Batching | None:
         """Tell what batches iterations make of so many rows; None where they see all rows."""
         return None
@@ -253,7 +258,7 @@ class Solver(Parameterized, ABC):
         Result
         """
         self.check(objective)
-        if rng is None and self.stochastic:
+        if rng is None and self.draws:
             rng = np.random.default_rng(0)
         settings = Run(rng, tol, n_iter_no_change, max_iter if horizon is None else horizon)
         callbacks = tuple(callbacks)
