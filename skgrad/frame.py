@@ -216,6 +216,10 @@ class Frame:
         strongest = float(np.max(self.penalty.output_convexity))
         return strongest * self.standardization.largest_gain() ** 2
 
+    def penalty_convexity(self) -> float:
+        """Compute the least curvature that the penalty gives a coefficient in these coordinates."""
+        return self.penalty.strong_convexity * self.standardization.smallest_gain() ** 2
+
     def row_pull(self) -> float:
         """Bound the curvature that a row of mean size adds, relative to that of an L2 penalty."""
         weight = self._rows.data.weight

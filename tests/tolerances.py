@@ -10,6 +10,7 @@ from skgrad.solvers import (
     NewtonCG,
     ProximalNewton,
     Solver,
+    Subgradient,
 )
 
 SECOND_ORDER = (Newton, NewtonCG, ProximalNewton, LBFGS, InteriorPoint)
@@ -20,11 +21,13 @@ SUBOPTIMALITY = {
     ("float64", "second"): 1e-6,
     ("float64", "multipliers"): 1e-6,
     ("float64", "stochastic"): 1e-3,
+    ("float64", "subgradient"): 1e-3,
     ("float32", "first"): 1e-5,
     ("float32", "second"): 1e-5,
     # Multipliers are differences divided by the width of a smoothing that goes to zero.
     ("float32", "multipliers"): 1e-3,
     ("float32", "stochastic"): 1e-3,
+    ("float32", "subgradient"): 1e-3,
 }
 # At a kink gradients stay as large as ever: only a decaying rate ends there.
 KINKED_SUBOPTIMALITY = 5e-3
@@ -48,6 +51,8 @@ def order(solver: Solver) -> str:
         return "stochastic"
     if isinstance(solver, AugmentedLagrangian):
         return "multipliers"
+    if isinstance(solver, Subgradient):
+        return "subgradient"
     return "second" if isinstance(solver, SECOND_ORDER) else "first"
 
 

@@ -267,7 +267,8 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, NamedObjects):
     @staticmethod
     def _proven_gap(objective: Objective, w: FloatArray, result: Result, solver: Solver) -> float:
         """Compute an upper bound of the relative gap, NaN if there is none."""
-        if w is not result.w or not result.value or solver.stochastic:
+        noisy = solver.stochastic or not solver.provable
+        if w is not result.w or not result.value or noisy:
             return np.nan  # the bound of noisy iterates is loose, and would cost half an epoch
         if result.state.bound == result.state.bound:
             rounding = ROUNDING * float(np.finfo(objective.dtype).eps)

@@ -36,6 +36,7 @@ from skgrad.solvers.proximal_gradient import ProximalGradient
 from skgrad.solvers.proximal_newton import ProximalNewton
 from skgrad.solvers.rmsprop import RMSProp
 from skgrad.solvers.sgd import SGD
+from skgrad.solvers.subgradient import Subgradient
 from skgrad.solvers.subsampled_newton import SubsampledNewton
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "State",
     "Status",
     "StochasticSolver",
+    "Subgradient",
     "SubsampledNewton",
     "choose_solver",
     "get_solver",
@@ -105,6 +107,7 @@ SOLVERS: dict[str, type[Solver]] = {
         AugmentedLagrangian,
         DualCoordinateAscent,
         CoCoA,
+        Subgradient,
         Chain,
         MultiStart,
     )

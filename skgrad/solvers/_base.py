@@ -164,6 +164,9 @@ class Solver(Parameterized, ABC):
     first_order: ClassVar[bool] = False
     # Solvers whose iterates stay noisy count as converged at a looser suboptimality.
     acceptable_gap: ClassVar[float] = 1e-6
+    # Whether a bound from the subgradients at the last iterate is worth a pass over the data: not
+    # where iterates jump about kinks.
+    provable: ClassVar[bool] = True
 
     @property
     def draws(self) -> bool:
