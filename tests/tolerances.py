@@ -9,6 +9,7 @@ from skgrad.solvers import (
     Newton,
     NewtonCG,
     ProximalNewton,
+    Smoothing,
     Solver,
     Subgradient,
 )
@@ -49,7 +50,7 @@ def order(solver: Solver) -> str:
     """Tell which row of the table is a solver's."""
     if solver.stochastic:
         return "stochastic"
-    if isinstance(solver, AugmentedLagrangian):
+    if isinstance(solver, AugmentedLagrangian | Smoothing):
         return "multipliers"
     if isinstance(solver, Subgradient):
         return "subgradient"

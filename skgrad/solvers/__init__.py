@@ -36,6 +36,7 @@ from skgrad.solvers.proximal_gradient import ProximalGradient
 from skgrad.solvers.proximal_newton import ProximalNewton
 from skgrad.solvers.rmsprop import RMSProp
 from skgrad.solvers.sgd import SGD
+from skgrad.solvers.smoothing import Smoothing
 from skgrad.solvers.subgradient import Subgradient
 from skgrad.solvers.subsampled_newton import SubsampledNewton
 
@@ -67,6 +68,7 @@ __all__ = [
     "ProximalNewton",
     "RMSProp",
     "Result",
+    "Smoothing",
     "Solver",
     "State",
     "Status",
@@ -108,6 +110,7 @@ SOLVERS: dict[str, type[Solver]] = {
         DualCoordinateAscent,
         CoCoA,
         Subgradient,
+        Smoothing,
         Chain,
         MultiStart,
     )

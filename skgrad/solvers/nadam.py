@@ -58,8 +58,8 @@ class Nadam(AdamFamily):
 
     References
     ----------
-    T. Dozat (2016). Incorporating Nesterov momentum into Adam. ICLR 2016 workshop, algorithm 2 with
-    the momentum schedule of its section 4.
+    T. Dozat (2016). Incorporating Nesterov momentum into Adam. ICLR 2016 workshop, algorithm 2 and
+    the momentum schedule of its experiments.
     """
 
     name = "nadam"
