@@ -3,6 +3,7 @@
 import numpy as np
 
 from skgrad.solvers import (
+    BFGS,
     LBFGS,
     AugmentedLagrangian,
     InteriorPoint,
@@ -14,7 +15,7 @@ from skgrad.solvers import (
     Subgradient,
 )
 
-SECOND_ORDER = (Newton, NewtonCG, ProximalNewton, LBFGS, InteriorPoint)
+SECOND_ORDER = (Newton, NewtonCG, ProximalNewton, BFGS, LBFGS, InteriorPoint)
 
 # Largest relative suboptimality (F(w) - min F) / |min F| of a solver's answer.
 SUBOPTIMALITY = {

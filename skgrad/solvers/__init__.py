@@ -21,6 +21,7 @@ from skgrad.solvers.adamax import Adamax
 from skgrad.solvers.adamw import AdamW
 from skgrad.solvers.amsgrad import AMSGrad
 from skgrad.solvers.augmented_lagrangian import AugmentedLagrangian
+from skgrad.solvers.bfgs import BFGS
 from skgrad.solvers.chain import Chain
 from skgrad.solvers.cocoa import CoCoA
 from skgrad.solvers.dual_coordinate_ascent import DualCoordinateAscent
@@ -41,6 +42,7 @@ from skgrad.solvers.subgradient import Subgradient
 from skgrad.solvers.subsampled_newton import SubsampledNewton
 
 __all__ = [
+    "BFGS",
     "LBFGS",
     "SGD",
     "SOLVERS",
@@ -99,6 +101,7 @@ SOLVERS: dict[str, type[Solver]] = {
         AMSGrad,
         Nadam,
         NaturalGradient,
+        BFGS,
         LBFGS,
         Newton,
         SubsampledNewton,
