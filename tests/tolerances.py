@@ -13,9 +13,10 @@ from skgrad.solvers import (
     Smoothing,
     Solver,
     Subgradient,
+    TrustRegion,
 )
 
-SECOND_ORDER = (Newton, NewtonCG, ProximalNewton, BFGS, LBFGS, InteriorPoint)
+SECOND_ORDER = (Newton, NewtonCG, ProximalNewton, BFGS, LBFGS, InteriorPoint, TrustRegion)
 
 # Largest relative suboptimality (F(w) - min F) / |min F| of a solver's answer.
 SUBOPTIMALITY = {

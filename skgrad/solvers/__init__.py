@@ -26,6 +26,7 @@ from skgrad.solvers.chain import Chain
 from skgrad.solvers.cocoa import CoCoA
 from skgrad.solvers.dual_coordinate_ascent import DualCoordinateAscent
 from skgrad.solvers.gradient_descent import GradientDescent
+from skgrad.solvers.hessian_spectrum import hessian_eigenvalues
 from skgrad.solvers.interior_point import InteriorPoint
 from skgrad.solvers.lbfgs import LBFGS
 from skgrad.solvers.multi_start import MultiStart
@@ -40,6 +41,7 @@ from skgrad.solvers.sgd import SGD
 from skgrad.solvers.smoothing import Smoothing
 from skgrad.solvers.subgradient import Subgradient
 from skgrad.solvers.subsampled_newton import SubsampledNewton
+from skgrad.solvers.trust_region import TrustRegion
 
 __all__ = [
     "BFGS",
@@ -77,8 +79,10 @@ __all__ = [
     "StochasticSolver",
     "Subgradient",
     "SubsampledNewton",
+    "TrustRegion",
     "choose_solver",
     "get_solver",
+    "hessian_eigenvalues",
 ]
 
 # The interior point method factorises some fifteen times, the alternative makes hundreds of passes.
@@ -106,6 +110,7 @@ SOLVERS: dict[str, type[Solver]] = {
         Newton,
         SubsampledNewton,
         NewtonCG,
+        TrustRegion,
         ProximalGradient,
         ProximalNewton,
         InteriorPoint,
