@@ -52,7 +52,7 @@ class Smoothed(Loss):
     >>> from skgrad import LinearRegression
     >>> from skgrad.losses import Quantile, Smoothed
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> smoothed = Smoothed(Quantile(0.9), mu=5.0)
+    >>> smoothed = Smoothed(Quantile(0.9), mu=1.0)
     >>> upper = LinearRegression(smoothed, alpha=0.0, solver="lbfgs").fit(X, y)
     >>> bool(abs((y <= upper.predict(X)).mean() - 0.9) < 0.02)
     True

@@ -47,9 +47,10 @@ class AdamW(Adam):
     --------
     >>> from sklearn.datasets import load_iris
     >>> from skgrad import MLPClassifier
+    >>> from skgrad.schedules import Cosine
     >>> from skgrad.solvers import AdamW
     >>> X, y = load_iris(return_X_y=True)
-    >>> solver = AdamW("cosine", weight_decay=0.05)
+    >>> solver = AdamW(Cosine(0.01), weight_decay=0.1)
     >>> clf = MLPClassifier((20,), solver=solver, max_iter=300, random_state=0).fit(X, y)
     >>> bool(clf.score(X, y) > 0.95)
     True

@@ -96,7 +96,7 @@ class Subgradient(Solver):
     >>> from skgrad.solvers import Subgradient
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> clf = LinearSVC(loss="hinge", C=0.1, solver=Subgradient(), tol=1e-3).fit(X, y)
-    >>> bool(clf.score(X, y) > 0.97)
+    >>> bool(clf.score(X, y) > 0.95)
     True
 
     References
