@@ -55,15 +55,13 @@ class CompiledUpdate(NamedTuple):
 def nesterov_shares(beta: float, decay: float, t: int) -> tuple[float, float]:
     """Compute the factors of gradient and mean in Nadam's t-th update; compiled loops use it, too.
 
-    The product of the momenta, each at most beta, is zero in double precision after some forty
-    updates for beta = 0.9, so that this costs no more in late updates than in early ones.
+    The product of the momenta, each at most beta, no longer counts after some forty updates for
+    beta = 0.9, so that this costs no more in late updates than in early ones.
     """
     product, k = 1.0, 0
     while k < t and product > 1e-17:
         k += 1
         product *= beta * (1.0 - 0.5 * 0.96 ** (decay * k))
-    if k < t:
-        product = 0.0
     now = beta * (1.0 - 0.5 * 0.96 ** (decay * t))
     ahead = beta * (1.0 - 0.5 * 0.96 ** (decay * (t + 1)))
     return (1.0 - now) / (1.0 - product), ahead / (1.0 - product * ahead)

@@ -49,6 +49,28 @@ def test_parts_run_as_they_would_alone():
     np.testing.assert_array_equal(both.history["step_size"], steps)
 
 
+def test_a_hand_over_costs_no_pass_more_than_two_runs():
+    # The last epoch of an automatic rate is not followed by a pass that only the next would need.
+    objective = logistic()
+    start, options = objective.start(), {"tol": 0.0, "n_iter_no_change": 100}
+    first = SGD().run(objective, start, max_iter=2, rng=np.random.default_rng(7), **options)
+    LBFGS().run(objective, first.w, max_iter=1, **options)
+    alone, objective.passes = objective.passes, 0.0
+    chain = Chain(epochs=[2, None])
+    chain.run(objective, start, max_iter=3, rng=np.random.default_rng(7), **options)
+    assert objective.passes == pytest.approx(alone)
+
+
+def test_coordinates_and_batches_are_those_of_the_first():
+    objective = logistic()
+    for solvers in [[SGD(batch_size=16), Newton()], [Newton(), SGD(batch_size=16)]]:
+        chain = Chain(solvers, [2, None])
+        moved, expected = (part.in_coordinates(objective) for part in (chain, solvers[0]))
+        rotations = moved.standardization.rotation, expected.standardization.rotation
+        assert (rotations[0] is None) == (rotations[1] is None) == (solvers[0].name == "newton")
+        assert chain.batching(80) == solvers[0].batching(80)
+
+
 @pytest.mark.parametrize("layout", ["dense", "csr"])
 @pytest.mark.parametrize("weights", ["none", "rows"])
 @pytest.mark.parametrize("penalty", [L2(0.05), L1(0.02)], ids=repr)

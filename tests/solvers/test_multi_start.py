@@ -126,6 +126,35 @@ def test_starts_that_end_wait_and_those_that_diverge_are_dropped():
         MultiStart(Falls(), 3, spread=1e-9).run(objective, np.full(3, 9.0), rng=rng)
 
 
+class Tells(Falls):
+    """A solver that says at once that it is at the minimum, 1, or comes slowly down to zero."""
+
+    name = "tells"
+
+    def step(self, objective, w, state, run):
+        if w[0] > 0.0:
+            return w, State(1.0, gap=0.0)
+        return w, State(0.8 * state.value, gap=0.8 * state.value)
+
+
+def test_a_local_minimum_does_not_end_the_other_starts():
+    rng = np.random.default_rng(1)
+    start = np.array([0.5, 0.0, 0.0])
+    result = MultiStart(Tells(), 10, spread=9.0).run(DoubleWell(), start, rng=rng, tol=1e-12)
+    assert result.value < 1e-12
+    assert result.n_iter > 50
+
+
+def test_random_starts_of_linear_models_are_around_the_first():
+    objective = make_objective(Logistic(), L2(0.05), Variant())
+    w, rng = np.arange(6.0), np.random.default_rng(0)
+    drawn = np.array([objective.random_start(w, 0.1, rng) for _ in range(400)])
+    np.testing.assert_allclose(drawn.mean(axis=0), w, atol=0.03)
+    np.testing.assert_allclose(drawn.std(axis=0), 0.1, rtol=0.2)
+    single = make_objective(Logistic(), L2(0.05), Variant(dtype="float32"))
+    assert single.random_start(w.astype("float32"), 0.1, rng).dtype == "float32"
+
+
 def test_needs_are_those_of_the_solver():
     objective = make_objective(Logistic(), L1(0.02), Variant())
     with pytest.raises(IncompatibleSolverError, match="MultiStart needs a smooth penalty"):

@@ -27,17 +27,23 @@ def test_an_iteration_minimises_the_smoothed_objective():
     objective = data.objective(Hinge(), L2(0.1))
     solver = Smoothing(0.5, shrink=0.3, inner=Newton())
     seen = []
+
+    def describe(iteration):
+        return iteration.w, iteration.state.step_size, iteration.state.multipliers
+
     solver.run(
         objective, objective.start(), max_iter=3, tol=1e-10,
-        callbacks=[lambda iteration: seen.append((iteration.w, iteration.state.step_size))],
+        callbacks=[lambda iteration: seen.append(describe(iteration))],
     )  # fmt: skip
     width = 0.5 / objective.coordinate_curvature
-    for k, (w, step_size) in enumerate(seen):
+    for k, (w, step_size, multipliers) in enumerate(seen):
         assert step_size == pytest.approx(width * 0.3**k)
         smoothed = data.objective(Smoothed(Hinge(), step_size), L2(0.1))
         best = minimise(smoothed).value
         value = smoothed.value(smoothed.from_user(objective.to_user(w)))
         assert -1e-12 <= value - best <= 0.3 * step_size
+        slopes = smoothed.multipliers(smoothed.from_user(objective.to_user(w)))
+        np.testing.assert_allclose(multipliers, slopes, atol=1e-9)
 
 
 @every_loss

@@ -67,6 +67,25 @@ def test_diminishing_steps():
         np.testing.assert_allclose(moved, w, rtol=1e-12)
 
 
+def test_averages_weigh_by_the_number_of_the_step():
+    objective, iterates = hinge(), []
+    solver = Subgradient("strongly_convex", average=True)
+    result = solver.run(
+        objective, objective.start(), max_iter=6, tol=0.0,
+        callbacks=[lambda iteration: iterates.append(iteration.state.iterate)],
+    )  # fmt: skip
+    expected = np.average(iterates, axis=0, weights=np.arange(1, 7))
+    np.testing.assert_allclose(result.state.average, expected, rtol=1e-12)
+
+
+def test_only_steps_that_know_no_curvature_get_other_coordinates():
+    objective = hinge()
+    assert Subgradient("strongly_convex").in_coordinates(objective) is objective
+    for steps in ["polyak", "diminishing"]:
+        moved = Subgradient(steps).in_coordinates(objective)
+        assert moved.standardization.rotation is not None
+
+
 def test_polyak_reaches_the_minimum_of_a_sharp_function_fast():
     # No noise: the absolute loss has its minimum, 0, at the true coefficients, and is sharp there.
     rng = np.random.default_rng(0)
