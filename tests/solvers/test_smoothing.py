@@ -7,7 +7,15 @@ from scipy import sparse
 from sklearn.datasets import load_breast_cancer
 
 from skgrad import LinearSVC
-from skgrad.losses import AbsoluteError, EpsilonInsensitive, Hinge, Logistic, Quantile, Smoothed
+from skgrad.losses import (
+    AbsoluteError,
+    EpsilonInsensitive,
+    Hinge,
+    Huber,
+    Logistic,
+    Quantile,
+    Smoothed,
+)
 from skgrad.penalties import L1, L2, NoPenalty
 from skgrad.solvers import (
     LBFGS,
@@ -19,7 +27,6 @@ from skgrad.solvers import (
 )
 
 KINKED = [AbsoluteError(), Quantile(0.8), EpsilonInsensitive(0.2), Hinge()]
-every_loss = pytest.mark.parametrize("loss", KINKED, ids=repr)
 
 
 def test_an_iteration_minimises_the_smoothed_objective():
@@ -46,7 +53,7 @@ def test_an_iteration_minimises_the_smoothed_objective():
         np.testing.assert_allclose(multipliers, slopes, atol=1e-9)
 
 
-@every_loss
+@pytest.mark.parametrize("loss", [*KINKED, Huber(0.7)], ids=repr)
 @pytest.mark.parametrize("penalty", [L2(0.05), L1(0.02), NoPenalty()], ids=repr)
 def test_the_gap_is_a_bound_and_reaches_tol(loss, penalty):
     objective = make_objective(loss, penalty, Variant(weights="rows"))
