@@ -71,9 +71,9 @@ def hessian_eigenvalues(
         raise ValueError(f"which={which!r} is not among {', '.join(map(repr, WHICH))}.")
     if not 1 <= k <= len(w):
         raise ValueError(f"k={k} is not from 1 to the number of parameters, {len(w)}.")
-    if Capability.SMOOTH_LOSS not in objective.offers:
-        lack = objective.lacks(Capability.SMOOTH_LOSS)
-        raise IncompatibleSolverError(f"A Hessian needs a smooth loss; {lack}.")
+    if Capability.HESSIAN_PRODUCTS not in objective.offers:
+        lack = objective.lacks(Capability.HESSIAN_PRODUCTS)
+        raise IncompatibleSolverError(f"Eigenvalues need products with the Hessian; {lack}.")
     linearised = objective.linearise(w)
 
     def product(v: FloatArray) -> FloatArray:

@@ -82,7 +82,7 @@ class TrustRegion(Solver):
     name = "trust_region"
     first_order: ClassVar[bool] = True
     needs: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.SMOOTH_LOSS, Capability.SMOOTH_PENALTY}
+        {Capability.HESSIAN_PRODUCTS, Capability.SMOOTH_LOSS, Capability.SMOOTH_PENALTY}
     )
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
