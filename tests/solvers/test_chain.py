@@ -177,6 +177,7 @@ def test_random_state_decides():
     assert (fits[0].coef_ != fits[2].coef_).any()
 
 
+@pytest.mark.filterwarnings("ignore:MLPClassifier:sklearn.exceptions.ConvergenceWarning")
 def test_by_name_in_linear_models_and_networks():
     X, y = load_iris(return_X_y=True)
     assert LogisticRegression(solver="chain", random_state=0).fit(X, y).converged_
