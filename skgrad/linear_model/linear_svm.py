@@ -13,7 +13,7 @@ from skgrad.linear_model._classifier import LinearClassifier
 from skgrad.linear_model._cost import OBJECTS, with_objects
 from skgrad.linear_model._problem import Problem, as_column, check_magnitude
 from skgrad.linear_model._regressor import StreamingRegressor
-from skgrad.losses import EpsilonInsensitive, SquaredEpsilonInsensitive, get_loss
+from skgrad.losses import EpsilonInsensitive, Loss, SquaredEpsilonInsensitive, get_loss
 from skgrad.penalties import L2, Penalty
 from skgrad.penalties.constraints import Constraint
 from skgrad.solvers import Solver
@@ -32,8 +32,9 @@ class LinearSVC(LinearClassifier):
     ----------
     C : float, default=1.0
         Inverse strength of the penalty.
-    loss : {"squared_hinge", "hinge"}, default="squared_hinge"
-        Loss.
+    loss : {"squared_hinge", "hinge"} or Loss, default="squared_hinge"
+        Loss, by name or as an object for labels of -1 and +1, such as
+        ``skgrad.losses.Smoothed(Hinge(), mu=0.1)``.
     penalty : Penalty, default=None
         An object of `skgrad.penalties` in place of `C`, such as
         ``GroupLasso(groups)`` with groups of columns by name. It is added to the mean of the
@@ -98,7 +99,7 @@ class LinearSVC(LinearClassifier):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **LinearClassifier._parameter_constraints,
-        "loss": [StrOptions({"squared_hinge", "hinge"})],
+        "loss": [StrOptions({"squared_hinge", "hinge"}), Loss],
         **OBJECTS,
     }
 
@@ -106,7 +107,7 @@ class LinearSVC(LinearClassifier):
         self,
         C: float = 1.0,
         *,
-        loss: str = "squared_hinge",
+        loss: str | Loss = "squared_hinge",
         penalty: Penalty | None = None,
         constraint: Constraint | None = None,
         fit_intercept: bool = True,
@@ -138,6 +139,12 @@ class LinearSVC(LinearClassifier):
     def _problem(
         self, X: Any, y: Any, sample_weight: Any, *, first: bool, classes: Any = None
     ) -> Problem:
+        loss = get_loss(self.loss)
+        if loss.target != "sign":
+            raise ValueError(
+                f"loss={self.loss!r} is not made for labels of -1 and +1. LinearSVC takes "
+                "'squared_hinge', 'hinge', or a Loss object for such labels."
+            )
         X, codes, weight, class_weight = self._labels(X, y, sample_weight, classes, first=first)
         n_classes = len(self.classes_)
         total = float(len(codes) if weight is None else weight.sum())
@@ -152,9 +159,7 @@ class LinearSVC(LinearClassifier):
             factor = factor if n_classes == 2 else np.where(sign > 0, factor, X.dtype.type(1.0))
             weight = factor if weight is None else weight * factor
         penalty = with_objects(self, L2(1.0 / (self.C * total)), ("C",))
-        return Problem(
-            get_loss(self.loss), penalty, X, sign, weight, sign.shape[1], total_weight=total
-        )
+        return Problem(loss, penalty, X, sign, weight, sign.shape[1], total_weight=total)
 
     def _coef_attributes(self, coef: FloatArray, intercept: FloatArray) -> dict[str, Any]:
         return {"coef_": coef, "intercept_": intercept if self.fit_intercept else 0.0}
