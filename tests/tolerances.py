@@ -34,6 +34,9 @@ SUBOPTIMALITY = {
 }
 # At a kink gradients stay as large as ever: only a decaying rate ends there.
 KINKED_SUBOPTIMALITY = 5e-3
+# Frank-Wolfe's gap falls like 1 / t on sets that are neither polytopes nor strongly convex. It is a
+# certificate, so a run needs no margin.
+SUBLINEAR_SUBOPTIMALITY = 1e-4
 # How far an estimate of the gap, where no bound exists, may be from the truth.
 GAP_ESTIMATE = {"first": 10.0, "second": 10.0, "stochastic": 10.0, "heavy ball": 30.0}
 # Relative error of one pass over the data: a product, a sum, a derivative in closed form.

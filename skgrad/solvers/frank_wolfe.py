@@ -94,7 +94,7 @@ class FrankWolfe(Solver):
         "away" steps may also move away from the worst vertex in use, and "pairwise" ones shift
         weight from it to the new vertex; on polytopes (`L1Ball`, `Simplex`, `Box`) both converge
         linearly for strongly convex functions. Round sets (`L2Ball`) have ever new vertices, and
-        "vanilla" is the faster there.
+        "vanilla" is the faster there, or "away", which keeps fewer of them.
     step_size : {"adaptive", "line_search", "harmonic"}, default="adaptive"
         "adaptive" minimises a quadratic upper bound whose curvature is found by backtracking,
         "line_search" the function itself, and "harmonic" is 2 / (t + 2), for "vanilla" only.

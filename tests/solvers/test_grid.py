@@ -15,10 +15,11 @@ from problems import (
     make_penalty,
     minimum,
 )
-from tolerances import KINKED_SUBOPTIMALITY, suboptimality
+from tolerances import KINKED_SUBOPTIMALITY, SUBLINEAR_SUBOPTIMALITY, suboptimality
 
+from skgrad.penalties.constraints import NuclearNormBall
 from skgrad.schedules import Cosine
-from skgrad.solvers import SOLVERS, IncompatibleSolverError, Solver
+from skgrad.solvers import SOLVERS, FrankWolfe, IncompatibleSolverError, Solver
 
 VARIANTS = [
     Variant(layout, dtype, weights)
@@ -59,10 +60,13 @@ def assert_minimum(solver, loss_name, kind, variant, max_iter):
     tolerance = suboptimality(solver, variant.dtype)
     if solver.stochastic and solver.learning_rate == "auto" and not LINEAR_LOSSES[loss_name].smooth:
         tolerance = KINKED_SUBOPTIMALITY
+    tol = 0.01 * tolerance
+    if isinstance(solver, FrankWolfe) and kind is NuclearNormBall:
+        tolerance = tol = SUBLINEAR_SUBOPTIMALITY
     loss, penalty = make_loss(loss_name), make_penalty(kind)
     objective = make_objective(loss, penalty, variant)
     start = objective.start()
-    result = solver.run(objective, start, tol=0.01 * tolerance, max_iter=max_iter)
+    result = solver.run(objective, start, tol=tol, max_iter=max_iter)
     exact = make_objective(loss, penalty, replace(variant, dtype="float64"))
     user = objective.to_user(result.w).astype(np.float64)
     best = minimum(loss_name, kind, variant.weights)
