@@ -20,6 +20,8 @@ INNER_ACCURACY = 0.1
 MAX_INNER_ITERATIONS = 200
 # Those of first-order methods are cheap, and more are needed.
 MAX_FIRST_ORDER_ITERATIONS = 2000
+# They see a gap of so many units of rounding, and go on in vain below it.
+FIRST_ORDER_ROUNDING = 32.0
 # The inner accuracy starts here and is TIGHTENED every time: were it tied to the gap alone, a gap
 # that is large because the inner problem was solved loosely would keep it loose.
 FIRST_ACCURACY = 1e-2
@@ -116,7 +118,10 @@ class AugmentedLagrangian(Solver):
         inner = self.inner if isinstance(self.inner, Solver) else choose_for_smooth_loss(smoothed)
         relative_gap = state.gap / abs(state.value) if state.value else 1.0
         accuracy = INNER_ACCURACY * max(run.tol, min(state.accuracy, relative_gap))
-        most = MAX_FIRST_ORDER_ITERATIONS if inner.first_order else MAX_INNER_ITERATIONS
+        most = MAX_INNER_ITERATIONS
+        if inner.first_order:
+            most = MAX_FIRST_ORDER_ITERATIONS
+            accuracy = max(accuracy, FIRST_ORDER_ROUNDING * float(np.finfo(w.dtype).eps))
         result = inner.run(smoothed, w, tol=accuracy, max_iter=most, rng=run.rng)
         multipliers = smoothed.multipliers(result.w)
         value = objective.value(result.w)
