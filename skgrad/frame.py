@@ -19,11 +19,13 @@ from skgrad.coordinates import (
     decorrelate,
     largest_eigenvalue,
     largest_row,
+    scale_nonzeros,
     shortest,
     standardize,
     typical_curvature,
     uniform,
 )
+from skgrad.finite_sum import suits_rows, walks_rows
 from skgrad.linalg import density, is_small
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
@@ -286,6 +288,19 @@ class Frame:
             return self
         scaling = uniform(self.X)
         return self if scaling is None else self._moved(scaling)
+
+    def for_rows(self) -> Self:
+        """Change to the coordinates in which walks over single rows are cheap and good.
+
+        Large sparse data are scaled only, so that rows keep their zeros; small data, whose rows are
+        taken in blocks, are decorrelated.
+        """
+        if not walks_rows(self.X, self.loss, self.penalty):
+            return self.decorrelated()
+        if suits_rows(self.X, self.standardization):
+            return self
+        scaling = uniform(self.X)
+        return self._moved(scale_nonzeros(self.X) if scaling is None else scaling)
 
     def _stays_sparse(self, batching: Batching) -> bool:
         known = batching.plain and Capability.ROW_EPOCHS in self.offers

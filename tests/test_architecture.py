@@ -53,6 +53,7 @@ FLOORS = {
     "coordinates": 1.5,
     "row_epochs": 1.5,
     "certificates": 1.5,
+    "finite_sum": 1.6,
     "gaps": 1.75,
     "columns": 1.8,
     "capabilities": 1.8,

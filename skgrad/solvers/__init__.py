@@ -28,13 +28,19 @@ from skgrad.solvers.newton_cg import NewtonCG
 from skgrad.solvers.proximal_gradient import ProximalGradient
 from skgrad.solvers.proximal_newton import ProximalNewton
 from skgrad.solvers.rmsprop import RMSProp
+from skgrad.solvers.sag import SAG
+from skgrad.solvers.saga import SAGA
 from skgrad.solvers.sgd import SGD
 from skgrad.solvers.subsampled_newton import SubsampledNewton
+from skgrad.solvers.svrg import SVRG
 
 __all__ = [
     "LBFGS",
+    "SAG",
+    "SAGA",
     "SGD",
     "SOLVERS",
+    "SVRG",
     "AdaGrad",
     "Adam",
     "AugmentedLagrangian",
@@ -86,6 +92,9 @@ SOLVERS: dict[str, type[Solver]] = {
         AugmentedLagrangian,
         DualCoordinateAscent,
         CoCoA,
+        SAG,
+        SAGA,
+        SVRG,
     )
 }
 # Names that scikit-learn's linear models know, and the solver here that is most like them.
@@ -97,8 +106,6 @@ SCIKIT_LEARN_NAMES = {
     "lsqr": "lbfgs",
     "sparse_cg": "lbfgs",
     "liblinear": "proximal_newton",
-    "sag": "sgd",
-    "saga": "sgd",
     "highs": "interior_point",
     "highs-ds": "interior_point",
     "highs-ipm": "interior_point",
