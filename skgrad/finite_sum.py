@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -268,13 +268,14 @@ class SingleRows(FiniteSum):
     def _presence(self) -> FloatArray:
         """Compute, once, with which probability a row that is drawn has a feature."""
         if self._features is None:
-            X = self._X
+            X: Any = self._X
             chances = None if self._chances is None else np.repeat(self._chances, np.diff(X.indptr))
             found = np.bincount(X.indices, chances, X.shape[1])
             self._features = found / (self.n_parts if chances is None else 1.0)
         return self._features
 
-    def _losses(self, c: int) -> tuple[object, ...]:
+    def _losses(self, c: int) -> Any:
+        """Take targets and weights of one output, for compiled loops."""
         data, known = self._data, self._loss.formula
         assert known is not None
         weight = np.empty(0, dtype=data.A.dtype)

@@ -25,7 +25,7 @@ from skgrad.coordinates import (
     typical_curvature,
     uniform,
 )
-from skgrad.finite_sum import suits_rows, walks_rows
+from skgrad.finite_sum import walks_rows
 from skgrad.linalg import density, is_small
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
@@ -297,7 +297,7 @@ class Frame:
         """
         if not walks_rows(self.X, self.loss, self.penalty):
             return self.decorrelated()
-        if suits_rows(self.X, self.standardization):
+        if isinstance(self.X, np.ndarray) or self.standardization.is_uniform:
             return self
         scaling = uniform(self.X)
         return self._moved(scale_nonzeros(self.X) if scaling is None else scaling)

@@ -32,6 +32,11 @@ LOOK_EVERY = 5
 CURVATURE_MEMORY = 20
 # Units of rounding by which the objective may rise between two looks.
 NOISE = 100.0
+# The objective falls on average only: so many rises one after the other are no accident. (Those of
+# SAG are: its table lags behind, so it swings to the minimum as with momentum, at first even higher
+# than where it started.)
+RISES = 2
+SWING = 100.0
 # An automatic step that was halved so often was not the reason why the objective rises.
 MAX_HALVINGS = 40
 
@@ -48,6 +53,7 @@ class ReducedState(State):
     memory: Memory | None = None
     epoch: int = 0
     n_halvings: int = 0
+    n_rises: int = 0
     highest: float = math.inf
     looked_at: FloatArray | None = None
     seen: float = math.inf
@@ -99,17 +105,16 @@ class VarianceReduced(Solver):
         self, objective: Objective, w: FloatArray, state: ReducedState, run: Run
     ) -> tuple[FloatArray, ReducedState]:
         """Make an epoch of updates, then look at all rows if that is cheap or tells something."""
-        assert state.parts is not None and state.memory is not None
+        parts, memory = state.parts, state.memory
+        assert parts is not None and memory is not None
         rng = np.random.default_rng(state.epoch)
-        n_updates = max(1, round(float(self.inner) * state.parts.n_parts))
-        moved, memory, loss = state.parts.walk(
-            w, state.memory, self.estimator, state.step_size, n_updates, rng
-        )
+        n_updates = max(1, round(float(self.inner) * parts.n_parts))
+        moved, memory, loss = parts.walk(w, memory, self.estimator, state.step_size, n_updates, rng)
         objective.passes += float(self.inner)
         state = replace(state, epoch=state.epoch + 1, gap=math.nan, status=None)
         value = loss + objective.penalty_value(moved)
         if not self.estimator.refresh:
-            loss, memory = state.parts.remember(moved)
+            loss, memory = parts.remember(moved)
             objective.passes += 1.0
             value = loss + objective.penalty_value(moved)
         gradient = memory.gradient.ravel().astype(w.dtype)
@@ -119,7 +124,10 @@ class VarianceReduced(Solver):
             value, gradient = objective.value_and_gradient(moved)
             value += objective.nonsmooth_value(moved)
         noise = NOISE * float(np.finfo(w.dtype).eps) * abs(state.highest)
-        if not value <= state.highest + noise and (due or not value <= 2.0 * state.highest):
+        ceiling = state.highest + noise if due else 2.0 * state.highest
+        if self.estimator.biased:
+            ceiling = SWING * state.highest
+        if not value <= ceiling:
             return w, self._halve(replace(state, value=state.value), value)
         state = replace(state, value=value, gradient_norm=norm(gradient), memory=memory, exact=due)
         return moved, self._look(objective, moved, gradient, noise, state) if due else state
@@ -145,9 +153,7 @@ class VarianceReduced(Solver):
         if not self.estimator.refresh or not state.parts.is_large:
             return True
         estimate = objective.gradient_gap(w, gradient)
-        if math.isnan(estimate):
-            return state.epoch % LOOK_EVERY == 0
-        return estimate <= run.tol * abs(value)
+        return estimate <= run.tol * abs(value) or state.epoch % LOOK_EVERY == 0
 
     def _look(
         self, objective: Objective, w: FloatArray, gradient: FloatArray, noise: float,
@@ -162,13 +168,17 @@ class VarianceReduced(Solver):
                 met = float(change @ (gradient - state.gradient)) / length
                 curvatures = (*curvatures, met)[-CURVATURE_MEMORY:]
         gap = self._gap(objective, w, gradient, curvatures)
-        rose = state.value > state.seen + noise
+        n_rises = state.n_rises + 1 if state.value > state.seen + noise else 0
         proof = objective.gradient_gap_is_proof(gradient)
         state = replace(
             state, gap=gap, looked_at=w, gradient=gradient, curvatures=curvatures,
-            seen=state.value, bound=objective.gradient_gap(w, gradient) if proof else math.nan,
+            seen=state.value, n_rises=n_rises, bound=objective.gradient_gap(w, gradient) if proof else math.nan,
         )  # fmt: skip
-        return self._halve(state, state.value) if rose else state
+        return (
+            self._halve(state, state.value)
+            if n_rises >= RISES and not self.estimator.biased
+            else state
+        )
 
     def _halve(self, state: ReducedState, value: float) -> ReducedState:
         """Shorten an automatic step; a given one has to do."""

@@ -28,7 +28,7 @@ class SAGA(VarianceReduced):
     Parameters
     ----------
     learning_rate : float or "auto", default="auto"
-        Step :math:`\eta`. "auto" is :math:`1 / (3 L)`, L the largest curvature of a part over its
+        Step :math:`\eta`. "auto" is :math:`1 / (2 L)`, L the largest curvature of a part over its
         probability, and is halved if the objective rises.
 
     Examples
@@ -53,5 +53,5 @@ class SAGA(VarianceReduced):
         self.learning_rate = learning_rate
 
     def automatic_step(self, smoothness: float) -> float:
-        """Choose 1 / (3 L)."""
-        return 1.0 / (3.0 * smoothness)
+        """Choose 1 / (2 L)."""
+        return 1.0 / (2.0 * smoothness)

@@ -26,7 +26,7 @@ class SVRG(VarianceReduced):
     Parameters
     ----------
     learning_rate : float or "auto", default="auto"
-        Step :math:`\eta`. "auto" is :math:`1 / (3 L)`, L the largest curvature of a part over its
+        Step :math:`\eta`. "auto" is :math:`1 / (2 L)`, L the largest curvature of a part over its
         probability, and is halved if the objective rises.
     inner : float, default=2.0
         Updates between two snapshots, in units of the number of rows.
@@ -60,5 +60,5 @@ class SVRG(VarianceReduced):
         self.inner = inner
 
     def automatic_step(self, smoothness: float) -> float:
-        """Choose 1 / (3 L)."""
-        return 1.0 / (3.0 * smoothness)
+        """Choose 1 / (2 L)."""
+        return 1.0 / (2.0 * smoothness)
