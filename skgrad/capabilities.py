@@ -10,6 +10,7 @@ from skgrad.duals import has_box_dual
 from skgrad.linalg import has_contiguous_rows
 from skgrad.losses import Loss
 from skgrad.penalties import Penalty
+from skgrad.row_duals import has_row_dual
 from skgrad.smooth_duals import has_smooth_dual
 
 
@@ -24,6 +25,7 @@ class Capability(Enum):
     LAYERS = "a network of layers"
     LINEAR = "a linear model"
     BOX_DUAL = "a loss with one kink or two, an L2 penalty and data stored by rows"
+    ROW_DUAL = "a loss that single dual variables suit, an L2 part in the penalty and data by rows"
     SMOOTH_DUAL = "a smooth loss with a compiled formula, an L2 penalty and data stored by rows"
 
 
@@ -48,6 +50,7 @@ def offered(loss: Loss, penalty: Penalty, X: Matrix, y: Array) -> frozenset[Capa
             (Capability.HINGES, loss.piecewise_linear and shrinkage),
             (Capability.ROW_EPOCHS, loss.formula is not None and shrinkage),
             (Capability.BOX_DUAL, in_rows and has_box_dual(loss, penalty, y)),
+            (Capability.ROW_DUAL, in_rows and has_row_dual(loss, penalty)),
             (Capability.SMOOTH_DUAL, in_rows and has_smooth_dual(loss, penalty)),
         )
         if holds
@@ -68,5 +71,6 @@ def lack(capability: Capability, loss: Loss, penalty: Penalty, X: Matrix) -> str
         Capability.LAYERS: "the model is linear",
         Capability.LINEAR: "the model is a network",
         Capability.BOX_DUAL: f"{both}, and X is stored by {order}",
+        Capability.ROW_DUAL: f"{both}, and X is stored by {order}",
         Capability.SMOOTH_DUAL: f"{both}, and X is stored by {order}",
     }[capability]

@@ -210,12 +210,16 @@ def has_box_dual(loss: Loss, penalty: Penalty, y: Array) -> bool:
 
 
 def _box(data: Batch, loss: Loss, output: int) -> FloatArray:
-    """Lower and upper bound, target and half width of the tube of each row, as columns."""
-    y = data.y[:, output : output + 1].astype(np.float64)
-    sign, offset, cost = (part[:, :, 0] for part in loss.hinges(y))
+    """Take `box_of` of an output, with the rows' weights in the bounds."""
     weight: Any = data.share
     if data.weight is not None:
         weight = data.weight[:, min(output, data.weight.shape[1] - 1)].astype(np.float64)
+    return box_of(loss, data.y[:, output : output + 1].astype(np.float64), weight)
+
+
+def box_of(loss: Loss, y: FloatArray, weight: Any = 1.0) -> FloatArray:
+    """Lower and upper bound, target and half width of the tube of each row, as columns."""
+    sign, offset, cost = (part[:, :, 0] for part in loss.hinges(y))
     box = np.empty((len(y), 4))
     bounds = sign * cost * weight
     box[:, 0], box[:, 1] = np.minimum(bounds, 0.0).min(axis=0), np.maximum(bounds, 0.0).max(axis=0)

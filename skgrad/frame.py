@@ -25,13 +25,14 @@ from skgrad.coordinates import (
     typical_curvature,
     uniform,
 )
-from skgrad.finite_sum import walks_rows
+from skgrad.finite_sum import FiniteSum, finite_sum, walks_rows
 from skgrad.linalg import density, is_small
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
 from skgrad.moments import mean_squared_norm
 from skgrad.penalties import Penalty
 from skgrad.residuals import Residuals
+from skgrad.row_duals import RowDual, row_dual
 from skgrad.row_space import RowSpace
 from skgrad.rows import Batch, RowSum
 from skgrad.second_moments import SecondMoments
@@ -313,3 +314,15 @@ class Frame:
         not depend on the solver, nor on the scale of its coordinates.
         """
         return shortest(self._rows.data, self.standardization, self.model.rows(w)).ravel()
+
+    # -- the same function in other forms ---------------------------------------------------------
+
+    def finite_sum(self) -> FiniteSum:
+        """Write the loss as a sum over rows, or small blocks of them (variance reduction)."""
+        curvatures = self._loss_curvature, self._penalty_curvature()
+        return finite_sum(self.X, self._rows.data, self.loss, self._penalty, *curvatures)
+
+    def row_dual(self) -> RowDual:
+        """Write the dual with a variable for each row (an L2 or elastic-net penalty)."""
+        parts = self.model, self.loss, self.penalty, self.standardization
+        return row_dual(self.X, self._rows.data, *parts)

@@ -23,7 +23,6 @@ from skgrad.expansions import (
     SweptExpansion,
     loss_hessian,
 )
-from skgrad.finite_sum import FiniteSum, finite_sum
 from skgrad.frame import Frame
 from skgrad.hinges import HingeForm
 from skgrad.linalg import is_small
@@ -278,11 +277,6 @@ class Objective(Frame):
             walk, plan, update, order, self.X, self._rows.data, self.loss.formula, self.model,
             self.penalty, self.standardization,
         )  # fmt: skip
-
-    def finite_sum(self) -> FiniteSum:
-        """Write the loss as a sum over rows, or small blocks of them (variance reduction)."""
-        curvatures = self._loss_curvature, self._penalty_curvature()
-        return finite_sum(self.X, self._rows.data, self.loss, self._penalty, *curvatures)
 
     def share(self, batch: Batch | None) -> float:
         """Tell which fraction of the rows a batch holds."""

@@ -111,7 +111,7 @@ class SmoothDual:
         from skgrad._kernels.smooth_dual import ascend
 
         n = self.n_samples
-        first, stride = int(rng.integers(n)), _coprime(n, rng)
+        first, stride = int(rng.integers(n)), coprime(n, rng)
         ends = [n * part // PARTS for part in range(PARTS + 1)]
         stretch = PARTS / self.ridge
         point.intercept -= self._stiffness / self.ridge * point.total
@@ -138,7 +138,7 @@ class SmoothDual:
         return sum(part[1] for part in parts) + self._stiffness / self.ridge * point.total**2
 
 
-def _coprime(n: int, rng: np.random.Generator) -> int:
+def coprime(n: int, rng: np.random.Generator) -> int:
     """Draw a number below n without a common divisor with it, so that multiples meet all rows."""
     while True:
         stride = int(rng.integers(1, max(n, 2)))

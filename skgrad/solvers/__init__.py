@@ -30,6 +30,7 @@ from skgrad.solvers.proximal_newton import ProximalNewton
 from skgrad.solvers.rmsprop import RMSProp
 from skgrad.solvers.sag import SAG
 from skgrad.solvers.saga import SAGA
+from skgrad.solvers.sdca import SDCA
 from skgrad.solvers.sgd import SGD
 from skgrad.solvers.subsampled_newton import SubsampledNewton
 from skgrad.solvers.svrg import SVRG
@@ -38,6 +39,7 @@ __all__ = [
     "LBFGS",
     "SAG",
     "SAGA",
+    "SDCA",
     "SGD",
     "SOLVERS",
     "SVRG",
@@ -95,6 +97,7 @@ SOLVERS: dict[str, type[Solver]] = {
         SAG,
         SAGA,
         SVRG,
+        SDCA,
     )
 }
 # Names that scikit-learn's linear models know, and the solver here that is most like them.

@@ -170,9 +170,10 @@ class VarianceReduced(Solver):
         gap = self._gap(objective, w, gradient, curvatures)
         n_rises = state.n_rises + 1 if state.value > state.seen + noise else 0
         proof = objective.gradient_gap_is_proof(gradient)
+        bound = objective.gradient_gap(w, gradient) if proof else math.nan
         state = replace(
             state, gap=gap, looked_at=w, gradient=gradient, curvatures=curvatures,
-            seen=state.value, n_rises=n_rises, bound=objective.gradient_gap(w, gradient) if proof else math.nan,
+            seen=state.value, n_rises=n_rises, bound=bound,
         )  # fmt: skip
         return (
             self._halve(state, state.value)

@@ -1,0 +1,69 @@
+"""Loops over single rows of a matrix: dual coordinate ascent for losses with kinks and without.
+
+A matrix is ``(data, indices, indptr, n_columns)`` as in `skgrad._kernels.dual`, and products with a
+row are written out for the same reason.
+"""
+
+from __future__ import annotations
+
+from skgrad._kernels._compile import compiled
+from skgrad._kernels.dual import best
+from skgrad._kernels.losses import slope_and_curvature
+from skgrad._kernels.smooth_dual import BOLDEST
+from skgrad._typing import FloatArray, IntArray
+
+
+@compiled
+def ascend_rows(
+    data: FloatArray, indices: IntArray, indptr: IntArray, n_columns: int, center: FloatArray,
+    first: int, stride: int, formula: int, parameter: float, max_curvature: float, y: FloatArray,
+    weight: FloatArray, share: float, box: FloatArray, l1: float, ridge: float, stiffness: float,
+    theta: FloatArray, pulled: FloatArray, intercept: float,
+) -> float:  # fmt: skip
+    """Improve each dual variable once: rows first, first + stride, and so on, cyclically.
+
+    ``pulled`` is -sum_i s_i theta_i x_i; a coefficient is its soft threshold at l1, over ridge. The
+    intercept follows as the coefficient of a feature of the squared size ``stiffness``. ``box``
+    holds lower and upper bound, target and half width of the tube of a loss with kinks; for a
+    smooth one it has no rows. theta and pulled change in place; the change of the weighted sum of
+    theta is returned. Only arrays are centred.
+    """
+    is_dense, has_box, n_rows, i = len(indptr) == 0, len(box) > 0, len(theta), first
+    total = 0.0
+    for _ in range(n_rows):
+        raw, size = 0.0, stiffness
+        if is_dense:
+            for j in range(n_columns):
+                entry, own = data[i * n_columns + j] - center[j], pulled[j]
+                raw += entry * (own - min(max(own, -l1), l1))
+                size += entry * entry
+        else:
+            for k in range(indptr[i], indptr[i + 1]):
+                own = pulled[indices[k]]
+                raw += data[k] * (own - min(max(own, -l1), l1))
+                size += data[k] * data[k]
+        raw = raw / ridge + intercept
+        row_weight = weight[i] if len(weight) > 0 else share
+        pull = row_weight * size / ridge
+        if has_box:
+            new = best(theta[i], raw, pull, box[i, 0], box[i, 1], box[i, 2], box[i, 3])
+            change = new - theta[i]
+        else:
+            slope, curvature = slope_and_curvature(formula, parameter, y[i], raw)
+            step = min(1.0 / (1.0 + pull * curvature), BOLDEST / (1.0 + pull * max_curvature))
+            change = step * (slope - theta[i])
+        theta[i] += change
+        change *= row_weight
+        if change != 0.0:
+            total += change
+            intercept -= stiffness / ridge * change
+            if is_dense:
+                for j in range(n_columns):
+                    pulled[j] -= change * (data[i * n_columns + j] - center[j])
+            else:
+                for k in range(indptr[i], indptr[i + 1]):
+                    pulled[indices[k]] -= change * data[k]
+        i += stride
+        if i >= n_rows:
+            i -= n_rows
+    return total
