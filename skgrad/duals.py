@@ -124,13 +124,7 @@ class DualForm:
 
         The absolute derivative at a free variable, minus the ascent in the easier direction else.
         """
-        lower, upper, target, tube = self.box.T
-        alpha, slope = point.alpha, target - raw
-        down = np.where(alpha > 0.0, slope + tube, slope - tube)
-        up = np.where(alpha < 0.0, tube - slope, -slope - tube)
-        down[alpha <= lower] = -np.inf
-        up[alpha >= upper] = -np.inf
-        return np.maximum(down, up)
+        return violations(self.box, point.alpha, raw)
 
     def response(self, rows: IntArray, change: FloatArray) -> FloatArray:
         """Compute how the raw predictions of these rows move with their variables."""
@@ -226,3 +220,14 @@ def box_of(loss: Loss, y: FloatArray, weight: Any = 1.0) -> FloatArray:
     box[:, 2] = (sign * offset).mean(axis=0)
     box[:, 3] = offset.mean(axis=0) if len(sign) == 2 else 0.0
     return box
+
+
+def violations(box: FloatArray, alpha: FloatArray, raw: FloatArray) -> FloatArray:
+    """Compute the steepest descent along each variable; negative where it is held at a value."""
+    lower, upper, target, tube = box.T
+    slope = target - raw
+    down = np.where(alpha > 0.0, slope + tube, slope - tube)
+    up = np.where(alpha < 0.0, tube - slope, -slope - tube)
+    down[alpha <= lower] = -np.inf
+    up[alpha >= upper] = -np.inf
+    return np.maximum(down, up)

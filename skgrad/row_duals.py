@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skgrad._typing import FloatArray, IntArray, Matrix
-from skgrad.duals import box_of
+from skgrad.duals import box_of, violations
 from skgrad.linalg import row_storage, take_rows, to_array, worth_compiling
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization
@@ -31,12 +31,14 @@ class RowDualPoint(NamedTuple):
 
     ``pulled`` is -sum_i s_i theta_i x_i, of shape (n_outputs, n_features), and ``total`` is
     sum_i s_i theta_i of each output, which vanishes at the optimum of a model with intercept.
+    ``active`` are the rows of each output whose variables may still move.
     """
 
     theta: FloatArray
     pulled: FloatArray
     intercept: FloatArray
     total: FloatArray
+    active: tuple[IntArray, ...]
 
 
 class RowDual(ABC):
@@ -86,6 +88,10 @@ class RowDual(ABC):
     def _ascend(self, point: RowDualPoint, c: int, rng: np.random.Generator) -> float:
         """Improve each variable of an output once, in place; return the change of the total."""
 
+    @abstractmethod
+    def _active(self, point: RowDualPoint, raw: FloatArray) -> tuple[IntArray, ...]:
+        """Tell, from all raw predictions, which variables of each output may still move."""
+
     def start(self, w: FloatArray) -> RowDualPoint:
         """Begin with variables zero and the intercepts of w."""
         model = self._model
@@ -95,11 +101,16 @@ class RowDual(ABC):
             intercept += model.intercept(user)
         theta = np.zeros((self._X.shape[0], model.n_outputs))
         pulled = np.zeros((model.n_outputs, model.n_features))
-        return RowDualPoint(theta, pulled, intercept, np.zeros(model.n_outputs))
+        everything = np.arange(len(theta))
+        active = (everything,) * model.n_outputs
+        return RowDualPoint(theta, pulled, intercept, np.zeros(model.n_outputs), active)
 
     def ascend(self, point: RowDualPoint, n_epochs: int, rng: np.random.Generator) -> RowDualPoint:
         """Improve each variable n_epochs times."""
-        point = RowDualPoint(*(array.copy() for array in point))
+        point = point._replace(
+            theta=point.theta.copy(), pulled=point.pulled.copy(), intercept=point.intercept.copy(),
+            total=point.total.copy(),
+        )  # fmt: skip
         lever = self._stiffness / self._ridge
         for _ in range(n_epochs):
             for c in range(self._model.n_outputs):
@@ -116,7 +127,7 @@ class RowDual(ABC):
         rows = self._scaling.from_user(model.rows(model.pack(coef, intercept)))
         return rows.ravel().astype(self._X.dtype, copy=False)
 
-    def value_and_gap(self, point: RowDualPoint, w: FloatArray) -> tuple[float, float]:
+    def look(self, point: RowDualPoint, w: FloatArray) -> tuple[float, float, RowDualPoint]:
         r"""Compute the objective and the duality gap, a sum of non-negative terms, in one pass.
 
         .. math:: \sum_i s_i \left(loss_i(raw_i) + loss_i^*(\theta_i) - \theta_i raw_i\right)
@@ -124,7 +135,7 @@ class RowDual(ABC):
 
         (Fenchel and Young; for the penalty there is equality.) The last term belongs to the
         intercept: its effect if it is as far from the optimum as it moved in the last epoch.
-        Without intercept the gap is a proof.
+        Without intercept the gap is a proof. The point is returned with the rows that are active.
         """
         data = self._data
         raw = self._model.forward(w, data.A).astype(np.float64, copy=False)
@@ -132,7 +143,8 @@ class RowDual(ABC):
         values, theta = self._loss.value(y, raw), self._loss.clip_dual(y, point.theta)
         terms = values + self._loss.conjugate(y, theta) - theta * raw
         gap = data.sum(terms) + self._stiffness / self._ridge * float(point.total @ point.total)
-        return data.sum(values) + self._penalty.value(self._coef(point)), max(gap, 0.0)
+        value = data.sum(values) + self._penalty.value(self._coef(point))
+        return value, max(gap, 0.0), point._replace(active=self._active(point, raw))
 
     @property
     def gap_is_proof(self) -> bool:
@@ -165,6 +177,9 @@ class BlockDual(RowDual):
             block = self._block(rows)
             gram = block @ block.T + self._stiffness
             self._sizes.append(float(np.linalg.eigvalsh(gram)[-1]))
+
+    def _active(self, point: RowDualPoint, raw: FloatArray) -> tuple[IntArray, ...]:
+        return point.active
 
     def _block(self, rows: IntArray) -> FloatArray:
         block: FloatArray = to_array(take_rows(self._X, rows)) - self._center
@@ -207,33 +222,53 @@ class BlockDual(RowDual):
 class CompiledDual(RowDual):
     """Variables move one after the other, in compiled loops.
 
-    Rows come in the order :math:`i_0 + t k` modulo their number with random :math:`i_0` and k, as
-    in `skgrad.smooth_duals`.
+    Of a loss with kinks those that a bound holds are left out until the next look at all rows.
     """
 
     def _prepare(self) -> None:
-        self._boxes: dict[int, FloatArray] = {}
+        self._boxes: list[FloatArray] = []
+        for c in range(self._model.n_outputs if self._loss.piecewise_linear else 0):
+            self._boxes.append(box_of(self._loss, self._data.y[:, c : c + 1].astype(np.float64)))
 
     def _ascend(self, point: RowDualPoint, c: int, rng: np.random.Generator) -> float:
         from skgrad._kernels.sdca import ascend_rows
 
-        n, data, formula = self._X.shape[0], self._data, self._loss.formula
+        data, formula = self._data, self._loss.formula
         assert formula is not None
         weights = self._weights(c)
-        if c not in self._boxes:
-            y = data.y[:, c : c + 1].astype(np.float64)
-            kinked = self._loss.piecewise_linear
-            self._boxes[c] = box_of(self._loss, y) if kinked else np.empty((0, 4))
         theta = np.ascontiguousarray(point.theta[:, c])
         total = ascend_rows(
-            *row_storage(self._X), self._center, int(rng.integers(n)), coprime(n, rng),
+            *row_storage(self._X), self._center, _shuffled(point.active[c], rng),
             int(formula.formula), float(formula.parameter), self._loss.max_curvature,
-            np.ascontiguousarray(data.y[:, c]), np.empty(0, self._X.dtype) if weights is None
-            else weights, data.share, self._boxes[c], self._l1, self._ridge, self._stiffness, theta,
-            point.pulled[c], float(point.intercept[c]),
+            np.ascontiguousarray(data.y[:, c]),
+            np.empty(0, self._X.dtype) if weights is None else weights, data.share,
+            self._boxes[c] if self._boxes else np.empty((0, 4)), self._l1, self._ridge,
+            self._stiffness, theta, point.pulled[c], float(point.intercept[c]),
         )  # fmt: skip
         point.theta[:, c] = theta
         return float(total)
+
+    def _active(self, point: RowDualPoint, raw: FloatArray) -> tuple[IntArray, ...]:
+        if not self._boxes:
+            return point.active
+        outputs = range(self._model.n_outputs)
+        return tuple(_free(self._boxes[c], point.theta[:, c], raw[:, c]) for c in outputs)
+
+
+def _free(box: FloatArray, theta: FloatArray, raw: FloatArray) -> IntArray:
+    """Leave out variables held at a bound by more than others are from theirs (Hsieh et al.)."""
+    violation = violations(box, theta, raw)
+    return np.flatnonzero(violation > -max(float(violation.max()), 0.0))
+
+
+def _shuffled(rows: IntArray, rng: np.random.Generator) -> IntArray:
+    """Order rows as i_0 + t k modulo their number: as good as a permutation, in half the time."""
+    n = len(rows)
+    places = np.arange(n)
+    places *= coprime(n, rng)
+    places += rng.integers(max(n, 1))
+    places %= max(n, 1)
+    return rows[places]
 
 
 def has_row_dual(loss: Loss, penalty: Penalty) -> bool:

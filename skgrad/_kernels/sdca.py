@@ -6,21 +6,31 @@ row are written out for the same reason.
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from skgrad._kernels._compile import compiled
 from skgrad._kernels.dual import best
 from skgrad._kernels.losses import slope_and_curvature
+from skgrad._kernels.prefetch import CACHE_LINE, prefetch
 from skgrad._kernels.smooth_dual import BOLDEST
 from skgrad._typing import FloatArray, IntArray
+
+# Sparse rows are asked for so many rows ahead, and where they are stored twice as many.
+AHEAD = 4
+# An index that cannot be negative saves the test for one that counts from the end.
+unsigned: Any = np.uint64
 
 
 @compiled
 def ascend_rows(
     data: FloatArray, indices: IntArray, indptr: IntArray, n_columns: int, center: FloatArray,
-    first: int, stride: int, formula: int, parameter: float, max_curvature: float, y: FloatArray,
+    rows: IntArray, formula: int, parameter: float, max_curvature: float, y: FloatArray,
     weight: FloatArray, share: float, box: FloatArray, l1: float, ridge: float, stiffness: float,
     theta: FloatArray, pulled: FloatArray, intercept: float,
 ) -> float:  # fmt: skip
-    """Improve each dual variable once: rows first, first + stride, and so on, cyclically.
+    """Improve the dual variables of some rows, one after the other.
 
     ``pulled`` is -sum_i s_i theta_i x_i; a coefficient is its soft threshold at l1, over ridge. The
     intercept follows as the coefficient of a feature of the squared size ``stiffness``. ``box``
@@ -28,10 +38,16 @@ def ascend_rows(
     smooth one it has no rows. theta and pulled change in place; the change of the weighted sum of
     theta is returned. Only arrays are centred.
     """
-    is_dense, has_box, n_rows, i = len(indptr) == 0, len(box) > 0, len(theta), first
-    total = 0.0
-    for _ in range(n_rows):
-        raw, size = 0.0, stiffness
+    is_dense, has_box, n_rows, total = len(indptr) == 0, len(box) > 0, len(rows), 0.0
+    for s in range(n_rows):
+        if not is_dense and s + 2 * AHEAD < n_rows:
+            prefetch(indptr, unsigned(rows[s + 2 * AHEAD]))
+            prefetch(theta, unsigned(rows[s + 2 * AHEAD]))
+            start = unsigned(indptr[rows[s + AHEAD]])
+            prefetch(data, start)
+            prefetch(data, start + unsigned(CACHE_LINE // data.itemsize))
+            prefetch(indices, start)
+        i, raw, size = rows[s], 0.0, stiffness
         if is_dense:
             for j in range(n_columns):
                 entry, own = data[i * n_columns + j] - center[j], pulled[j]
@@ -63,7 +79,4 @@ def ascend_rows(
             else:
                 for k in range(indptr[i], indptr[i + 1]):
                     pulled[indices[k]] -= change * data[k]
-        i += stride
-        if i >= n_rows:
-            i -= n_rows
     return total
