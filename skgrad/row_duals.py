@@ -10,7 +10,7 @@ import numpy as np
 
 from skgrad._typing import FloatArray, IntArray, Matrix
 from skgrad.duals import box_of, violations
-from skgrad.linalg import row_storage, take_rows, to_array, worth_compiling
+from skgrad.linalg import is_small, row_storage, take_rows, to_array, worth_compiling
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization
 from skgrad.moments import mean_squared_norm
@@ -21,9 +21,11 @@ from skgrad.smooth_duals import SMALL_FEATURE, coprime
 # Rows whose dual variables move at the same time in numpy: where an update costs as much as a
 # product with some hundred rows, fewer would not be faster, and more take shorter steps.
 BLOCK_ROWS = 32
-FEWEST_BLOCKS = 16
+FEWEST_BLOCKS = 64
 # As in `skgrad._kernels.smooth_dual`: up to twice the cautious step decreases the dual.
 BOLDEST = 1.5
+# Coefficients that follow the intercept leave less of its curvature: four times Newton's decrement.
+INTERCEPT_MARGIN = 2.0
 
 
 class RowDualPoint(NamedTuple):
@@ -134,7 +136,9 @@ class RowDual(ABC):
                   + \frac{\sigma}{\mu} \Bigl(\sum_i s_i \theta_i\Bigr)^2
 
         (Fenchel and Young; for the penalty there is equality.) The last term belongs to the
-        intercept: its effect if it is as far from the optimum as it moved in the last epoch.
+        intercept: its effect if it is as far from the optimum as it moved in the last epoch. It is
+        no less than what the curvature along the intercept makes of the slope, and for losses with
+        kinks than the effect of a move by the spread of the predictions.
         Without intercept the gap is a proof. The point is returned with the rows that are active.
         """
         data = self._data
@@ -142,9 +146,24 @@ class RowDual(ABC):
         y = data.y.astype(np.float64) if data.y.dtype.kind == "f" else data.y
         values, theta = self._loss.value(y, raw), self._loss.clip_dual(y, point.theta)
         terms = values + self._loss.conjugate(y, theta) - theta * raw
-        gap = data.sum(terms) + self._stiffness / self._ridge * float(point.total @ point.total)
+        gap = data.sum(terms) + self._intercept_gap(point, y, raw)
         value = data.sum(values) + self._penalty.value(self._coef(point))
         return value, max(gap, 0.0), point._replace(active=self._active(point, raw))
+
+    def _intercept_gap(self, point: RowDualPoint, y: FloatArray, raw: FloatArray) -> float:
+        """Estimate what is left to gain by the intercepts; zero without."""
+        if not self._model.fit_intercept:
+            return 0.0
+        squares = point.total**2
+        gap = self._stiffness / self._ridge * squares
+        if self._loss.smooth:
+            weighted = self._data.weigh(self._loss.curvature(y, raw))
+            curvature = weighted.sum(axis=0, dtype=np.float64)
+            decrement = np.divide(squares, curvature, out=gap.copy(), where=curvature > 0.0)
+            gap = np.maximum(gap, INTERCEPT_MARGIN * decrement)
+        else:
+            gap = np.maximum(gap, np.abs(point.total) * raw.std(axis=0))
+        return float(gap.sum())
 
     @property
     def gap_is_proof(self) -> bool:
@@ -172,9 +191,11 @@ class BlockDual(RowDual):
         n = self._X.shape[0]
         n_blocks = min(n, max(FEWEST_BLOCKS, -(-n // BLOCK_ROWS)))
         self._rows = [np.arange(k, n, n_blocks) for k in range(n_blocks)]
-        self._sizes = []
+        self._sizes, self._kept = [], []
         for rows in self._rows:
             block = self._block(rows)
+            if is_small(self._X):
+                self._kept.append(block)
             gram = block @ block.T + self._stiffness
             self._sizes.append(float(np.linalg.eigvalsh(gram)[-1]))
 
@@ -192,7 +213,7 @@ class BlockDual(RowDual):
         y = data.y[:, c].astype(np.float64)
         for k in rng.permutation(len(self._rows)):
             rows = self._rows[k]
-            block = self._block(rows)
+            block = self._kept[k] if self._kept else self._block(rows)
             coef = (pulled - pulled.clip(-self._l1, self._l1)) / self._ridge
             weight = np.full(len(rows), data.share) if weights is None else weights[rows]
             raw, size = block @ coef + intercept, self._sizes[k]

@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skgrad._typing import FloatArray
 from skgrad.capabilities import Capability
+from skgrad.coordinates import Batching
 from skgrad.finite_sum import Estimator, FiniteSum, Memory
 from skgrad.objective import Objective
 from skgrad.solvers._base import (
@@ -37,6 +38,8 @@ NOISE = 100.0
 # than where it started.)
 RISES = 2
 SWING = 100.0
+# With a given step that is the end, which an automatic one would not let come.
+DIVERGED = 1e6
 # An automatic step that was halved so often was not the reason why the objective rises.
 MAX_HALVINGS = 40
 
@@ -82,6 +85,11 @@ class VarianceReduced(Solver):
         """Choose the step from the largest curvature of a part over its probability."""
 
     @final
+    def batching(self, n_samples: int) -> Batching:
+        """Single rows: large sparse data get their coordinates at once."""
+        return Batching(1, plain=True)
+
+    @final
     def in_coordinates(self, objective: AnyObjective) -> AnyObjective:
         """Keep large sparse rows sparse; decorrelate small data."""
         return objective.for_rows()
@@ -124,11 +132,10 @@ class VarianceReduced(Solver):
             value, gradient = objective.value_and_gradient(moved)
             value += objective.nonsmooth_value(moved)
         noise = NOISE * float(np.finfo(w.dtype).eps) * abs(state.highest)
-        ceiling = state.highest + noise if due else 2.0 * state.highest
-        if self.estimator.biased:
-            ceiling = SWING * state.highest
-        if not value <= ceiling:
-            return w, self._halve(replace(state, value=state.value), value)
+        if not value <= self._ceiling(state.highest, noise, exact=due):
+            if not isinstance(self.learning_rate, str):
+                raise diverged(self, value, state.step_size)
+            return w, self._halve(state)
         state = replace(state, value=value, gradient_norm=norm(gradient), memory=memory, exact=due)
         return moved, self._look(objective, moved, gradient, noise, state) if due else state
 
@@ -175,18 +182,19 @@ class VarianceReduced(Solver):
             state, gap=gap, looked_at=w, gradient=gradient, curvatures=curvatures,
             seen=state.value, n_rises=n_rises, bound=bound,
         )  # fmt: skip
-        return (
-            self._halve(state, state.value)
-            if n_rises >= RISES and not self.estimator.biased
-            else state
-        )
+        rises = n_rises >= RISES and isinstance(self.learning_rate, str)
+        return self._halve(state) if rises and not self.estimator.biased else state
 
-    def _halve(self, state: ReducedState, value: float) -> ReducedState:
-        """Shorten an automatic step; a given one has to do."""
+    def _ceiling(self, highest: float, noise: float, *, exact: bool) -> float:
+        """Tell how large the objective may become; a mean over an epoch is no exact value."""
         if not isinstance(self.learning_rate, str):
-            if not value <= state.highest:
-                raise diverged(self, value, state.step_size)
-            return state
+            return DIVERGED * highest
+        if self.estimator.biased:
+            return SWING * highest
+        return highest + noise if exact else 2.0 * highest
+
+    def _halve(self, state: ReducedState) -> ReducedState:
+        """Shorten an automatic step."""
         n_halvings = state.n_halvings + 1
         status = Status.PRECISION if n_halvings > MAX_HALVINGS else None
         return replace(state, step_size=0.5 * state.step_size, n_halvings=n_halvings, status=status)

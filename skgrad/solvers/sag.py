@@ -23,7 +23,7 @@ class SAG(VarianceReduced):
     Parameters
     ----------
     learning_rate : float or "auto", default="auto"
-        Step :math:`\eta`. "auto" is :math:`1 / (4 L)`, L the largest curvature of a part over its
+        Step :math:`\eta`. "auto" is :math:`1 / (2 L)`, L the largest curvature of a part over its
         probability, and is halved if the objective grows out of bounds. (The proof asks for
         :math:`1 / (16 L)`, its authors recommend :math:`1 / L`.)
 
@@ -51,5 +51,5 @@ class SAG(VarianceReduced):
         self.learning_rate = learning_rate
 
     def automatic_step(self, smoothness: float) -> float:
-        """Choose 1 / (4 L)."""
-        return 1.0 / (4.0 * smoothness)
+        """Choose 1 / (2 L)."""
+        return 1.0 / (2.0 * smoothness)

@@ -19,9 +19,9 @@ class SVRG(VarianceReduced):
 
     An iteration is a number of such updates and a pass over all rows, which makes their end the
     next snapshot :math:`\tilde w` and gives value and gradient there. Part k, drawn with
-    probability p_k, is a row of large data and a block of rows of small data. As in `SAGA` the
-    variance vanishes towards the minimum, sparse rows change the coefficients of their non-zeros
-    only, and heavy or long rows are drawn more often.
+    probability :math:`p_k`, is a row of large data and a block of rows of small data. As in `SAGA`
+    the variance vanishes towards the minimum, sparse rows change the coefficients of their
+    non-zeros only, and heavy or long rows are drawn more often.
 
     Parameters
     ----------
