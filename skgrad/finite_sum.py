@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from skgrad._kernels.arguments import Losses
 from skgrad._typing import FloatArray, IntArray, Matrix
 from skgrad.coordinate_penalty import CoordinatePenalty
 from skgrad.coordinates import largest_eigenvalue
-from skgrad.linalg import has_contiguous_rows, row_storage, worth_compiling
+from skgrad.linalg import worth_compiling
 from skgrad.losses import Loss
-from skgrad.models import Standardization
-from skgrad.penalties import Penalty
 from skgrad.rows import Batch
 
 # Without a compiler an update costs as much as a product with some hundred rows: blocks, not rows.
@@ -184,129 +181,3 @@ class Blocks(FiniteSum):
                 slopes[rows] = fresh
                 mean += change
         return w.astype(dtype, copy=False), memory, loss / len(order)
-
-
-class SingleRows(FiniteSum):
-    """Parts are rows, walked over by compiled loops, each output on its own.
-
-    Rows of a CSR matrix change the coefficients of their non-zeros only. The dense terms, mean
-    gradient and penalty, are left out for the others, and made up for by longer steps, 1 / p_j for
-    a feature that the row drawn has with a probability of p_j: their mean is right, and nothing
-    has to be remembered or made good later (Pedregosa et al. 2017, equation 5).
-
-    References
-    ----------
-    F. Pedregosa, R. Leblond and S. Lacoste-Julien (2017). Breaking the nonsmooth barrier: a
-    scalable parallel method for composite optimization. NeurIPS 30, algorithm 1.
-    """
-
-    penalty_by_prox: ClassVar[bool] = True
-
-    def _sizes(self) -> FloatArray:
-        data, weight = self._data, self._data.row_weights()
-        return data.A.unrotated_norms() * (data.share if weight is None else weight)
-
-    def _walk(
-        self, w: FloatArray, memory: Memory, order: IntArray, how: Estimator, step_size: float
-    ) -> tuple[FloatArray, Memory, float]:
-        model, scaling = self._model, self._penalty.standardization
-        coef = model.coef(w) * scaling.scale
-        mean = memory.gradient[:, : model.n_features] * scaling.inverse_scale
-        stride = step_size * scaling.scale.astype(np.float64) ** 2
-        gain = np.empty(0) if self._chances is None else 1.0 / (self.n_parts * self._chances)
-        loss, intercept = 0.0, model.intercept(w)
-        for c in range(model.n_outputs):
-            ends, slopes = np.zeros(2), memory.slopes[:, c].copy()
-            if model.fit_intercept:
-                ends[:] = intercept[c], memory.gradient[c, -1]
-            walk = self._walk_array if isinstance(self._X, np.ndarray) else self._walk_csr
-            loss += walk(c, order, gain, how, stride, step_size, slopes, mean[c], coef[c], ends)
-            memory.slopes[:, c] = slopes
-            memory.gradient[c, : model.n_features] = mean[c] * scaling.scale
-            if model.fit_intercept:
-                intercept[c], memory.gradient[c, -1] = ends
-        moved = model.pack(coef * scaling.inverse_scale, intercept)
-        return moved.astype(self._data.A.dtype, copy=False), memory, loss
-
-    def _walk_array(
-        self, c: int, order: IntArray, gain: FloatArray, how: Estimator, stride: FloatArray,
-        step_size: float, slopes: FloatArray, mean: FloatArray, coef: FloatArray, ends: FloatArray,
-    ) -> float:  # fmt: skip
-        from skgrad._kernels.variance_reduction import walk_dense
-
-        step = step_size if self._model.fit_intercept else 0.0
-        return float(walk_dense(
-            self._X, self._penalty.standardization.center, self._losses(c), order, gain, *how,
-            self._shrinkage(), stride, step, slopes, mean, coef, ends,
-        ))  # fmt: skip
-
-    def _walk_csr(
-        self, c: int, order: IntArray, gain: FloatArray, how: Estimator, stride: FloatArray,
-        step_size: float, slopes: FloatArray, mean: FloatArray, coef: FloatArray, ends: FloatArray,
-    ) -> float:  # fmt: skip
-        from skgrad._kernels.variance_reduction import walk_sparse
-
-        data, indices, indptr, n_columns = row_storage(self._X)
-        presence, shrinkage = self._presence(), self._shrinkage()
-        absent = presence == 0.0
-        if shrinkage[0] > 0.0 or shrinkage[1] > 0.0:
-            coef[absent] = 0.0  # no row will come along
-        table = np.empty((n_columns, 4))
-        table[:, 0], table[:, 1], table[:, 2] = coef, mean, stride
-        table[:, 3] = stride / np.where(absent, 1.0, presence)
-        step = step_size if self._model.fit_intercept else 0.0
-        loss = walk_sparse(
-            data, indices, indptr, self._losses(c), order, gain, *how, shrinkage, step, slopes,
-            table, ends,
-        )  # fmt: skip
-        coef[:], mean[:] = table[:, 0], table[:, 1]
-        return float(loss)
-
-    def _prepare(self) -> None:
-        self._features: FloatArray | None = None
-
-    def _presence(self) -> FloatArray:
-        """Compute, once, with which probability a row that is drawn has a feature."""
-        if self._features is None:
-            X: Any = self._X
-            chances = None if self._chances is None else np.repeat(self._chances, np.diff(X.indptr))
-            found = np.bincount(X.indices, chances, X.shape[1])
-            self._features = found / (self.n_parts if chances is None else 1.0)
-        return self._features
-
-    def _losses(self, c: int) -> Any:
-        """Take targets and weights of one output, for compiled loops."""
-        data, known = self._data, self._loss.formula
-        assert known is not None
-        weight = np.empty(0, dtype=data.A.dtype)
-        if data.weight is not None:
-            weight = np.ascontiguousarray(data.weight[:, min(c, data.weight.shape[1] - 1)])
-        y = np.ascontiguousarray(data.y[:, c], dtype=data.A.dtype)
-        return tuple(Losses(int(known.formula), float(known.parameter), y, weight, data.share))
-
-    def _shrinkage(self) -> tuple[float, float, bool]:
-        penalty = self._penalty.penalty
-        return float(penalty.l1_strength or 0.0), penalty.strong_convexity, penalty.nonnegative
-
-
-def walks_rows(X: Matrix, loss: Loss, penalty: Penalty) -> bool:
-    """Tell whether single rows of large data are worth a compiled walk, and loops know the rest."""
-    known = loss.formula is not None and not loss.coupled and penalty.l1_strength is not None
-    return known and has_contiguous_rows(X) and worth_compiling(X)
-
-
-def finite_sum(
-    X: Matrix, data: Batch, loss: Loss, penalty: CoordinatePenalty, curvature: float,
-    penalty_curvature: float,
-) -> FiniteSum:  # fmt: skip
-    """Choose the parts by the size of the data, and by what compiled loops know."""
-    scaling = penalty.standardization
-    single = walks_rows(X, loss, penalty.penalty) and suits_rows(X, scaling)
-    kind = SingleRows if single else Blocks
-    return kind(X, data, loss, penalty, curvature, penalty_curvature)
-
-
-def suits_rows(X: Matrix, scaling: Standardization) -> bool:
-    """Tell whether rows can be walked over in these coordinates: sparse ones are not centred."""
-    centred = bool(scaling.center.any())
-    return scaling.rotation is None and (isinstance(X, np.ndarray) or not centred)

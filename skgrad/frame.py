@@ -25,7 +25,7 @@ from skgrad.coordinates import (
     typical_curvature,
     uniform,
 )
-from skgrad.finite_sum import FiniteSum, finite_sum, walks_rows
+from skgrad.finite_sum import FiniteSum
 from skgrad.linalg import density, is_small
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
@@ -36,6 +36,7 @@ from skgrad.row_duals import RowDual, row_dual
 from skgrad.row_space import RowSpace
 from skgrad.rows import Batch, RowSum
 from skgrad.second_moments import SecondMoments
+from skgrad.single_rows import finite_sum, walks_rows
 from skgrad.sweep import Sweep
 
 # At the optimum the loss's curvature is about this fraction of its bound: what the penalty's

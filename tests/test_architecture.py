@@ -54,6 +54,7 @@ FLOORS = {
     "row_epochs": 1.5,
     "certificates": 1.5,
     "finite_sum": 1.6,
+    "single_rows": 1.7,
     "row_duals": 1.6,
     "gaps": 1.75,
     "columns": 1.8,

@@ -1,10 +1,10 @@
 """Updates by single rows whose variance falls: an estimate of the whole gradient is at hand.
 
-For one output, in the user's coefficients; all sums are in float64. ``slopes`` holds the weighted
-derivative of each row's loss at its last visit, and the mean gradient is the sum of these times the
-rows. The estimator is (new slope - old slope) / chance_i x_i plus the mean gradient, or for the
-biased one of SAG the same without the division. ``gain`` holds 1 / (n chance_i), or nothing if all
-rows have the same chance.
+In the user's coefficients, and but for `walk_classes` for one output; all sums are in float64.
+``slopes`` holds the weighted derivative of each row's loss at its last visit, and the mean gradient
+is the sum of these times the rows. The estimator is (new slope - old slope) / chance_i x_i plus the
+mean gradient, or for the biased one of SAG the same without the division. ``gain`` holds
+1 / (n chance_i), or nothing if all rows have the same chance.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from skgrad._kernels._compile import compiled
 from skgrad._kernels.arguments import Losses
-from skgrad._kernels.losses import value_and_slope
+from skgrad._kernels.losses import softmax, value_and_slope
 from skgrad._kernels.prefetch import CACHE_LINE, prefetch
 from skgrad._typing import FloatArray, IntArray
 
@@ -108,6 +108,57 @@ def walk_sparse(
         slopes[i] += fresh
         ends[1] += fresh
     return loss / n_updates
+
+
+@compiled
+def walk_classes(
+    data: FloatArray, indices: IntArray, indptr: IntArray, center: FloatArray, losses: Losses,
+    order: IntArray, gain: FloatArray, biased: bool, refresh: bool,
+    penalty: tuple[float, float, bool], stride: FloatArray, longer: FloatArray,
+    intercept_stride: float, slopes: FloatArray, mean: FloatArray, coef: FloatArray,
+    ends: FloatArray, raw: FloatArray,
+) -> float:  # fmt: skip
+    """Walk over rows of either kind for all outputs of a multinomial loss.
+
+    coef and mean have shape (n_features, n_outputs), ``ends`` (2, n_outputs). A matrix is as in
+    `skgrad._kernels.dual`; ``longer`` is the step of the dense terms, and ``raw`` room to work in.
+    """
+    _, _, y, weight, share = losses
+    l1, l2, nonnegative = penalty
+    (n, K), is_dense, loss = slopes.shape, len(indptr) == 0, 0.0
+    p = len(stride)
+    for q in range(len(order)):
+        i = order[q]
+        start, stop = (i * p, i * p + p) if is_dense else (int(indptr[i]), int(indptr[i + 1]))
+        for c in range(K):
+            raw[c] = ends[0, c]
+        for k in range(start, stop):
+            j = k - start if is_dense else int(indices[k])
+            entry = data[k] - center[j]
+            for c in range(K):
+                raw[c] += entry * coef[j, c]
+        row_weight = weight[i] if len(weight) > 0 else share
+        own = n * gain[i] if len(gain) > 0 else float(n)
+        loss += own * row_weight * softmax(raw, int(y[i]))
+        pull = 1.0 if biased else own
+        for c in range(K):
+            raw[c] = row_weight * raw[c] - slopes[i, c]
+        for k in range(start, stop):
+            j = k - start if is_dense else int(indices[k])
+            entry = data[k] - center[j]
+            threshold, shrink = longer[j] * l1, 1.0 / (1.0 + longer[j] * l2)
+            for c in range(K):
+                moved = coef[j, c] - stride[j] * pull * raw[c] * entry - longer[j] * mean[j, c]
+                moved = shrink * (moved - min(max(moved, -threshold), threshold))
+                coef[j, c] = max(moved, 0.0) if nonnegative else moved
+                if refresh:
+                    mean[j, c] += raw[c] * entry
+        for c in range(K):
+            ends[0, c] -= intercept_stride * (pull * raw[c] + ends[1, c])
+            if refresh:
+                ends[1, c] += raw[c]
+                slopes[i, c] += raw[c]
+    return loss / len(order)
 
 
 @compiled
