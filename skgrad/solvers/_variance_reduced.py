@@ -17,6 +17,7 @@ from skgrad.coordinates import Batching
 from skgrad.finite_sum import Estimator, FiniteSum, Memory
 from skgrad.objective import Objective
 from skgrad.solvers._base import (
+    ROUNDING,
     AnyObjective,
     Run,
     Solver,
@@ -24,8 +25,10 @@ from skgrad.solvers._base import (
     Status,
     diverged,
     first_order_gap,
+    least_gap,
     norm,
 )
+from skgrad.solvers._newton_gap import newton_gap
 
 # Epochs between looks at all rows while nothing says that the minimum is near.
 LOOK_EVERY = 5
@@ -40,6 +43,8 @@ RISES = 2
 SWING = 100.0
 # With a given step that is the end, which an automatic one would not let come.
 DIVERGED = 1e6
+# Looks at which the objective was the same to rounding: no epoch will change it any more.
+STALLS = 10
 # An automatic step that was halved so often was not the reason why the objective rises.
 MAX_HALVINGS = 40
 
@@ -57,6 +62,7 @@ class ReducedState(State):
     epoch: int = 0
     n_halvings: int = 0
     n_rises: int = 0
+    n_stalls: int = 0
     highest: float = math.inf
     looked_at: FloatArray | None = None
     seen: float = math.inf
@@ -176,12 +182,18 @@ class VarianceReduced(Solver):
                 curvatures = (*curvatures, met)[-CURVATURE_MEMORY:]
         gap = self._gap(objective, w, gradient, curvatures)
         n_rises = state.n_rises + 1 if state.value > state.seen + noise else 0
+        rounding = ROUNDING * float(np.finfo(w.dtype).eps) * abs(state.value)
+        n_stalls = state.n_stalls + 1 if abs(state.value - state.seen) <= rounding else 0
         proof = objective.gradient_gap_is_proof(gradient)
         bound = objective.gradient_gap(w, gradient) if proof else math.nan
         state = replace(
             state, gap=gap, looked_at=w, gradient=gradient, curvatures=curvatures,
-            seen=state.value, n_rises=n_rises, bound=bound,
+            seen=state.value, n_rises=n_rises, n_stalls=n_stalls, bound=bound,
         )  # fmt: skip
+        if n_stalls >= STALLS:
+            # The bounds may be rounding divided by a weak penalty; the Hessian knows better.
+            gap = least_gap(gap, newton_gap(objective, w, gradient))
+            return replace(state, gap=gap, status=Status.PRECISION)
         rises = n_rises >= RISES and isinstance(self.learning_rate, str)
         return self._halve(state) if rises and not self.estimator.biased else state
 
