@@ -114,14 +114,16 @@ def test_coefficients_follow_the_dual_variables(rows, kind):
 @both
 @pytest.mark.parametrize("loss_name", KINKED)
 def test_a_step_is_exact_along_its_variable(loss_name, rows, kind, rng):
-    # One row: a step ends at the minimum.
+    # One row: a step ends at the minimum, and another one stays there.
     X, y = rng.normal(size=(1, 3)), np.ones((1, 1))
     for alpha in (0.01, 1.0, 100.0):
         objective = Objective(LinearModel(3, 1, False), make_loss(loss_name), L2(alpha), X, y)
         dual = objective.row_dual()
-        point = dual.ascend(dual.start(objective.start()), 1, rng)
-        value, gap, _ = dual.look(point, dual.primal(point))
-        assert gap <= 1e-14 * max(value, 1.0)
+        point = dual.start(objective.start())
+        for _ in range(2):
+            point = dual.ascend(point, 1, rng)
+            value, gap, _ = dual.look(point, dual.primal(point))
+            assert gap <= 1e-13 * max(value, 1.0)
 
 
 @both

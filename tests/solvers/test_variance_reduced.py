@@ -88,8 +88,13 @@ def test_minimum_on_single_rows(loss_name, kind, compiled):
 @pytest.mark.parametrize("layout", ["dense", "csr", "csr64"])
 @pytest.mark.parametrize("weights", ["none", "rows"])
 @pytest.mark.parametrize("uneven", [0.0, np.inf])
-def test_the_estimate_of_the_gradient_is_unbiased(layout, weights, uneven, compiled, monkeypatch):
-    # A step from one point after each row in turn, weighted by the rows' chances.
+@pytest.mark.parametrize("kind", [Blocks, SingleRows])
+def test_the_estimate_of_the_gradient_is_unbiased(
+    kind, layout, weights, uneven, request, monkeypatch
+):
+    # A step from one point after each part in turn, weighted by the parts' chances.
+    if kind is SingleRows:
+        request.getfixturevalue("compiled")
     monkeypatch.setattr(finite_sum, "UNEVEN", uneven)
     data = make_data(Logistic(), Variant(layout.removesuffix("64"), weights=weights))
     if layout == "csr64":
@@ -98,6 +103,7 @@ def test_the_estimate_of_the_gradient_is_unbiased(layout, weights, uneven, compi
         )  # fmt: skip
     objective = data.objective(Logistic(), NoPenalty()).for_rows()
     parts = objective.finite_sum()
+    assert type(parts) is kind
     assert (parts._chances is None) == (uneven > 0.0)
     rng = np.random.default_rng(0)
     w, before = rng.normal(size=(2, objective.n_params))
@@ -110,7 +116,7 @@ def test_the_estimate_of_the_gradient_is_unbiased(layout, weights, uneven, compi
         order, how = np.array([row]), Estimator(biased=False, refresh=False)
         moved, after, _ = parts._walk(w.copy(), copies, order, how, 1e-3)
         np.testing.assert_allclose(after.gradient, memory.gradient, rtol=1e-13)
-        if layout != "dense":
+        if layout != "dense" and kind is SingleRows:
             zeros = data.X.toarray()[row] == 0
             np.testing.assert_allclose(moved[:-1][zeros], w[:-1][zeros], rtol=1e-14)
         mean += chance * (w - moved) / 1e-3
@@ -188,7 +194,7 @@ def test_weight_k_is_a_row_k_times_and_weight_zero_no_row(name, rows, request, r
 @pytest.mark.parametrize("rows", ["blocks", "single"])
 @every
 def test_heavy_rows_do_not_slow_the_others_down(name, rows, layout, request, rng):
-    # Drawn uniformly, the heavy rows would allow steps of a hundredth only.
+    # Drawn uniformly, the heavy rows would make steps so short that it takes three times as long.
     if rows == "single":
         request.getfixturevalue("compiled")
     X = sparse_rows(2000, 6, rng)
@@ -199,7 +205,7 @@ def test_heavy_rows_do_not_slow_the_others_down(name, rows, layout, request, rng
     objective = Objective(LinearModel(6, 1, True), SquaredError(), L2(0.1), X, y, weight)
     result = assert_minimum(SOLVERS[name](), objective)
     assert result.status is Status.CONVERGED
-    assert result.n_iter <= 100
+    assert result.n_iter <= (15 if name == "svrg" else 25)
 
 
 @pytest.mark.parametrize("layout", ["dense", "csr"])
@@ -221,21 +227,35 @@ def test_l1_gives_exact_zeros(name, rows, layout, request, rng):
     assert ours.converged_
 
 
-def test_columns_without_entries_and_unlike_columns(compiled, rng):
-    # From 1e-3 to 1e3: no common scale.
-    X = sparse_rows(200, 7, rng).toarray() * np.logspace(-3, 3, 7)
+@pytest.mark.parametrize("decades", [0, 6])
+def test_columns_without_entries_and_unlike_columns(decades, compiled, rng):
+    scales = np.logspace(-decades / 2, decades / 2, 7)
+    X = sparse_rows(200, 7, rng).toarray() * scales
     X[:, 3] = 0.0
-    y = (X @ (1.0 / np.logspace(-3, 3, 7)) + rng.logistic(size=200) > 0).astype(float)[:, None]
+    y = (X @ (1.0 / scales) + rng.logistic(size=200) > 0).astype(float)[:, None]
     for name in NAMES:
         data = sparse.csr_array(X)
         objective = Objective(LinearModel(7, 1, True), Logistic(), L2(1e-4), data, y)
         walked = objective.for_rows()
-        assert not walked.standardization.is_uniform
+        assert walked.standardization.is_uniform == (decades == 0)
         start = walked.start()
         start[3] = 5.0  # what a warm start may leave
         result = SOLVERS[name]().run(walked, start, tol=1e-9, max_iter=3000)
         assert walked.to_user(result.w)[3] == 0.0
         assert result.value == pytest.approx(best_value(objective), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["saga", "svrg"])
+def test_single_precision_ends_at_rounding(name, compiled, rng):
+    # A weak penalty of a large column: the bound by the gradient stays at 1e-5, which is rounding.
+    X = rng.normal(size=(4000, 10)) * np.logspace(-2, 2, 10) + 5.0
+    y = X @ (rng.normal(size=10) / np.logspace(-2, 2, 10)) + rng.normal(size=4000)
+    options = {"alpha": 0.01, "l1_ratio": 0.5}
+    ours = ElasticNet(**options, solver=name, tol=0.0).fit(X.astype("float32"), y.astype("float32"))
+    best = ElasticNet(**options).fit(X, y)
+    assert ours.converged_
+    assert ours.n_iter_ < 100
+    assert ours.history_["loss"][-1] == pytest.approx(best.history_["loss"][-1], rel=1e-6)
 
 
 @every
