@@ -184,7 +184,12 @@ class BlockDual(RowDual):
     """Variables of a block of rows move at the same time, in numpy.
 
     A block's changes add up to at most the largest eigenvalue of its Gram matrix, which takes the
-    place of a row's squared norm (Takáč et al. 2013, for a fixed partition).
+    place of a row's squared norm.
+
+    References
+    ----------
+    M. Takáč, A. Bijral, P. Richtárik and N. Srebro (2013). Mini-batch primal and dual methods for
+    SVMs. ICML 2013, section 4. (Blocks are drawn anew there, here they are fixed.)
     """
 
     def _prepare(self) -> None:

@@ -32,12 +32,12 @@ class SingleRows(FiniteSum):
     Rows of a CSR matrix change the coefficients of their non-zeros only. The dense terms, mean
     gradient and penalty, are left out for the others, and made up for by longer steps, 1 / p_j for
     a feature that the row drawn has with a probability of p_j: their mean is right, and nothing
-    has to be remembered or made good later (Pedregosa et al. 2017, equation 5).
+    has to be remembered or made good later (Pedregosa et al. 2017).
 
     References
     ----------
     F. Pedregosa, R. Leblond and S. Lacoste-Julien (2017). Breaking the nonsmooth barrier: a
-    scalable parallel method for composite optimization. NeurIPS 30, algorithm 1.
+    scalable parallel method for composite optimization. NeurIPS 30, section 2.
     """
 
     penalty_by_prox: ClassVar[bool] = True
@@ -63,7 +63,7 @@ class SingleRows(FiniteSum):
         else:
             loss = 0.0
             for c in range(model.n_outputs):
-                slopes = memory.slopes[:, c].copy()
+                slopes = np.ascontiguousarray(memory.slopes[:, c])
                 walk = self._walk_array if isinstance(self._X, np.ndarray) else self._walk_csr
                 loss += walk(c, order, gain, how, strides, slopes, mean[c], coef[c], ends[c])
                 memory.slopes[:, c] = slopes

@@ -44,7 +44,7 @@ class SAGA(VarianceReduced):
     References
     ----------
     A. Defazio, F. Bach and S. Lacoste-Julien (2014). SAGA: a fast incremental gradient method with
-    support for non-strongly convex composite objectives. NeurIPS 27, algorithm and section 3.
+    support for non-strongly convex composite objectives. NeurIPS 27, equations (1) and (2).
     """
 
     name = "saga"

@@ -73,10 +73,10 @@ class SDCA(Solver):
     References
     ----------
     S. Shalev-Shwartz and T. Zhang (2013). Stochastic dual coordinate ascent methods for regularized
-    loss minimization. Journal of Machine Learning Research 14, 567-599, figure 1 and section 6.
+    loss minimization. Journal of Machine Learning Research 14, 567-599, section 6.
 
     S. Shalev-Shwartz and T. Zhang (2014). Accelerated proximal stochastic dual coordinate ascent
-    for regularized loss minimization. ICML 2014, figure 1.
+    for regularized loss minimization. ICML 2014, section 2.
     """
 
     name = "sdca"
