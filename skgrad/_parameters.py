@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
+from importlib.metadata import entry_points
 from inspect import signature
 from typing import Any, ClassVar, final
 
@@ -68,6 +69,29 @@ class Parameterized(BaseEstimator):
     def _validate_params(self) -> None:
         """Take the place of scikit-learn's own method, which `fit` calls."""
         self.validate()
+
+
+def plug_in(group: str, name: object) -> type | None:
+    """Load the class that another package registers under a name, by an entry point.
+
+    Parameters
+    ----------
+    group : str
+        "skgrad.solvers" or "skgrad.losses".
+    name : object
+        What the user gave.
+
+    Returns
+    -------
+    type or None
+        None if no package registers that name.
+    """
+    if not isinstance(name, str):
+        return None
+    found: type | None = next(
+        (entry.load() for entry in entry_points(group=group, name=name)), None
+    )
+    return found
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str], instead: str) -> ValueError:

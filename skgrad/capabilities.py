@@ -24,6 +24,7 @@ class Capability(Enum):
     ROW_EPOCHS = "a loss with a compiled formula and an L1, L2, elastic-net, sign or no penalty"
     LAYERS = "a network of layers"
     LINEAR = "a linear model"
+    HESSIAN_PRODUCTS = "products with the Hessian"
     BOX_DUAL = "a loss with one kink or two, an L2 penalty and data stored by rows"
     ROW_DUAL = "a loss that single dual variables suit, an L2 part in the penalty and data by rows"
     SMOOTH_DUAL = "a smooth loss with a compiled formula, an L2 penalty and data stored by rows"
@@ -44,6 +45,7 @@ def offered(loss: Loss, penalty: Penalty, X: Matrix, y: Array) -> frozenset[Capa
         capability
         for capability, holds in (
             (Capability.LINEAR, True),
+            (Capability.HESSIAN_PRODUCTS, loss.smooth),
             (Capability.SMOOTH_LOSS, loss.smooth),
             (Capability.SMOOTH_PENALTY, penalty.smooth),
             (Capability.LOSS_PROX, loss.has_prox),
@@ -70,6 +72,7 @@ def lack(capability: Capability, loss: Loss, penalty: Penalty, X: Matrix) -> str
         Capability.ROW_EPOCHS: both,
         Capability.LAYERS: "the model is linear",
         Capability.LINEAR: "the model is a network",
+        Capability.HESSIAN_PRODUCTS: f"the {loss_name} loss is not smooth",
         Capability.BOX_DUAL: f"{both}, and X is stored by {order}",
         Capability.ROW_DUAL: f"{both}, and X is stored by {order}",
         Capability.SMOOTH_DUAL: f"{both}, and X is stored by {order}",

@@ -9,6 +9,7 @@ from scipy.linalg import lapack
 from scipy.sparse import csr_array, csr_matrix
 
 from skgrad._typing import Array, FloatArray, Matrix
+from skgrad.importances import without_rounding
 from skgrad.losses import Loss
 from skgrad.models import Standardization
 from skgrad.moments import column_moments, nonzero_sizes
@@ -68,7 +69,8 @@ def standardize(
     with np.errstate(over="ignore", invalid="ignore"):
         mean, variance = column_moments(X, row_weight, centered=centered)
     # Also one whose scale would not be a normal number in the precision of the data.
-    huge = ~(np.sqrt(variance) < 1.0 / float(np.finfo(X.dtype).tiny))
+    deviation = np.sqrt(variance)
+    huge = ~(deviation < 1.0 / float(np.finfo(X.dtype).tiny))
     if huge.any():
         raise HugeColumnError(
             f"Column {int(np.argmax(huge))} of X holds values so large that their squares "
@@ -78,7 +80,9 @@ def standardize(
     constant = variance <= (10 * float(np.finfo(X.dtype).eps) * mean) ** 2
     variance += ridge
     variance[constant] = np.inf
-    return Standardization(mean.astype(X.dtype), (1.0 / np.sqrt(variance)).astype(X.dtype))
+    deviation = without_rounding(deviation, mean, X)
+    scale = (1.0 / np.sqrt(variance)).astype(X.dtype)
+    return Standardization(mean.astype(X.dtype), scale, deviation=deviation if centered else None)
 
 
 def uniform(X: csr_array | csr_matrix) -> Standardization | None:
@@ -143,7 +147,7 @@ def decorrelate(data: Batch, scaling: Standardization, *, ridge: float) -> Stand
     diagonal += ridge * scaling.scale**2 + FLATTEST * float(moments.max(initial=0.0))
     lower = np.linalg.cholesky(moments)
     rotation = np.triu(lapack.dtrtri(lower, lower=1)[0].T).astype(scaling.scale.dtype)
-    return Standardization(scaling.center, scaling.scale, rotation)
+    return Standardization(scaling.center, scaling.scale, rotation, scaling.deviation)
 
 
 def some_rows(data: Batch) -> Batch:

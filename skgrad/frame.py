@@ -165,6 +165,11 @@ class Frame:
         return self.loss.continuous_curvature
 
     @property
+    def has_margin(self) -> bool:
+        """Whether rows beyond a margin have no loss, and no share in the coefficients."""
+        return self.loss.target == "sign"
+
+    @property
     def block_size(self) -> int:
         """Order of the largest diagonal block of the Hessian."""
         return self.n_params if self.loss.coupled else self.model.row_length

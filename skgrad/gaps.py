@@ -23,7 +23,7 @@ SLOPE_ROUNDING = 8.0
 
 def gradient_gaps(
     model: LinearModel, loss: Loss, penalty: Penalty, scaling: Standardization,
-    w: FloatArray, gradient: FloatArray, curvature: float,
+    w: FloatArray, gradient: FloatArray, curvature: float, curved: FloatArray | None = None,
 ) -> FloatArray:  # fmt: skip
     r"""Bound F(w) - min F by :math:`|\partial F|^2 / (2 \mu)` for a strongly convex penalty.
 
@@ -31,7 +31,8 @@ def gradient_gaps(
 
     For smooth losses with an L2 penalty this is the duality gap, up to the intercept. Its share is
     Newton's decrement with a fraction of ``curvature``, the loss's largest; where the curvature
-    jumps (and may vanish) it is the first-order effect. NaN if no bound holds.
+    jumps (and may vanish) it is the first-order effect, unless ``curved`` tells the weight of the
+    rows that curve at the optimum, for each output. NaN if no bound holds.
     """
     mu = penalty.strong_convexity
     if mu == 0.0 or not loss.smooth:
@@ -46,6 +47,8 @@ def gradient_gaps(
     free = rows[:, p]
     if loss.continuous_curvature:
         return gaps + INTERCEPT_MARGIN * free**2 / curvature
+    if curved is not None:
+        return gaps + INTERCEPT_MARGIN * free**2 / (curvature * curved)
     return gaps + np.abs(free * model.rows(w)[:, p])
 
 

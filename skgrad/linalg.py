@@ -6,6 +6,7 @@ that a product with X and the product with its transpose that follows read memor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
@@ -86,7 +87,9 @@ def row_blocks(X: Matrix, size: int | None = None) -> Iterator[slice]:
         n_bytes = X.nbytes
         size = size or max(BLOCK_BYTES, min(n_bytes // N_BLOCKS, LARGEST_BLOCK_BYTES))
     else:
+        # An even number of blocks, all alike: two threads end at the same time.
         n_bytes, size = X.data.nbytes + X.indices.nbytes, size or SPARSE_BLOCK_BYTES
+        size = n_bytes // (2 * math.ceil(n_bytes / (2 * size))) + n_bytes // n_samples
     yield from cut_rows(n_samples, n_bytes, size)
 
 
@@ -150,7 +153,14 @@ def row_storage(X: Matrix) -> tuple[FloatArray, IntArray, IntArray, int]:
     return X.data, X.indices.view(unsigned), X.indptr.view(unsigned), X.shape[1]
 
 
-def short_rows_first(X: csr_array | csr_matrix) -> IntArray:
+class RowOrder(NamedTuple):
+    """An order of the rows of a CSR matrix that stays within chunks of so many rows."""
+
+    rows: IntArray
+    chunk: int
+
+
+def short_rows_first(X: csr_array | csr_matrix) -> RowOrder:
     """Order rows so that compiled products meet rows of one length together, chunk by chunk.
 
     The processor then foresees where the loop over a row's entries ends. Else it guesses wrong in
@@ -159,18 +169,17 @@ def short_rows_first(X: csr_array | csr_matrix) -> IntArray:
     """
     n_rows = X.shape[0]
     order = np.arange(n_rows, dtype=np.uint32 if n_rows < 1 << 32 else np.uint64)
-    n_entries = X.data.size
+    n_entries, entry_bytes = X.data.size, X.data.itemsize + X.indices.itemsize
+    chunk = max(1, ORDERED_BYTES * n_rows // max(n_entries * entry_bytes, 1))
     if n_entries < LONG_ROW * n_rows:
         from skgrad._kernels.csr import order_by_length
 
-        entry_bytes = X.data.itemsize + X.indices.itemsize
-        chunk = max(1, ORDERED_BYTES * n_rows // max(n_entries * entry_bytes, 1))
         order_by_length(X.indptr, chunk, np.empty(2 * LONG_ROW, dtype=np.int64), order)
-    return order
+    return RowOrder(order, chunk)
 
 
 def matmul(
-    X: Matrix, coef: FloatArray, *, compiled: bool = False, order: IntArray | None = None
+    X: Matrix, coef: FloatArray, *, compiled: bool = False, order: RowOrder | None = None
 ) -> FloatArray:
     """Compute X @ coef.T, shape (n_samples, n_outputs).
 
@@ -183,7 +192,7 @@ def matmul(
     compiled : bool
         Whether a compiled loop may do it. For one output it moves twice as many bytes a second as
         BLAS does (measured on blocks of 2 MB in two threads: 40 against 20 GB/s).
-    order : array of shape (n_samples,), optional
+    order : RowOrder, optional
         Order of the rows of a CSR matrix in that loop, from `short_rows_first`.
     """
     if not compiled or len(coef) != 1 or X.dtype != coef.dtype:
@@ -198,12 +207,12 @@ def matmul(
         from skgrad._kernels import csr
 
         order = short_rows_first(X) if order is None else order
-        csr.matvec(X.data, X.indices, X.indptr, order, vector, out[:, 0])
+        csr.matvec(X.data, X.indices, X.indptr, *order, vector, out[:, 0])
     return out
 
 
 def rmatmul(
-    X: Matrix, R: FloatArray, *, compiled: bool = False, order: IntArray | None = None
+    X: Matrix, R: FloatArray, *, compiled: bool = False, order: RowOrder | None = None
 ) -> FloatArray:
     """Compute R.T @ X, shape (n_outputs, n_features); parameters as in `matmul`."""
     if not compiled or R.shape[1] != 1 or X.dtype != R.dtype:
@@ -218,8 +227,8 @@ def rmatmul(
         from skgrad._kernels import csr
 
         order = short_rows_first(X) if order is None else order
-        rows = np.empty_like(order)
-        csr.rmatvec(X.data, X.indices, X.indptr, order, vector, rows, out[0])
+        rows = np.empty_like(order.rows)
+        csr.rmatvec(X.data, X.indices, X.indptr, order.rows, vector, rows, out[0])
     return out
 
 

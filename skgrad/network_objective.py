@@ -123,6 +123,7 @@ class NetworkObjective:
         facts = {
             Capability.LAYERS: True,
             Capability.SMOOTH_LOSS: self.loss.smooth,
+            Capability.HESSIAN_PRODUCTS: self.loss.smooth,
             Capability.SMOOTH_PENALTY: self.penalty.smooth,
         }
         return frozenset(capability for capability, holds in facts.items() if holds)
@@ -137,6 +138,7 @@ class NetworkObjective:
         loss_name, penalty_name = type(self.loss).__name__, type(self.penalty).__name__
         return {
             Capability.SMOOTH_LOSS: f"the {loss_name} loss is not smooth",
+            Capability.HESSIAN_PRODUCTS: f"the {loss_name} loss is not smooth",
             Capability.SMOOTH_PENALTY: f"the {penalty_name} penalty is not smooth",
         }.get(capability, "the model is a network")
 

@@ -213,15 +213,19 @@ class Objective(Frame):
 
     # -- how far from the optimum -----------------------------------------------------------------
 
-    def gradient_gap(self, w: FloatArray, gradient: FloatArray) -> float:
+    def gradient_gap(
+        self, w: FloatArray, gradient: FloatArray, curved: FloatArray | None = None
+    ) -> float:
         """Bound F(w) - min F from the gradient of the smooth part; see `skgrad.gaps`."""
-        return float(self.gradient_gaps(w, gradient).sum())
+        return float(self.gradient_gaps(w, gradient, curved).sum())
 
-    def gradient_gaps(self, w: FloatArray, gradient: FloatArray) -> FloatArray:
+    def gradient_gaps(
+        self, w: FloatArray, gradient: FloatArray, curved: FloatArray | None = None
+    ) -> FloatArray:
         """Compute the shares of the outputs in `gradient_gap`."""
         return gaps.gradient_gaps(
             self.model, self.loss, self.penalty, self.standardization, w, gradient,
-            self._loss_curvature,
+            self._loss_curvature, curved,
         )  # fmt: skip
 
     def gradient_gap_is_proof(self, gradient: FloatArray) -> bool:
@@ -334,8 +338,7 @@ class Objective(Frame):
 
     def multipliers(self, w: FloatArray) -> FloatArray:
         """Compute the derivative of the loss in each row's raw prediction: the dual variables."""
-        data = self._rows.data
-        return self.loss.gradient(data.y, self.model.forward(w, data.A))
+        return self._sweep.map(lambda block, raw: self.loss.gradient(block.y, raw), w)
 
     def unweigh(self, terms: FloatArray) -> FloatArray:
         """Divide terms, one per row and output, by the weights of the rows in the objective."""

@@ -22,7 +22,7 @@ from skgrad.smooth_duals import SMALL_FEATURE, coprime
 # product with some hundred rows, fewer would not be faster, and more take shorter steps.
 BLOCK_ROWS = 32
 FEWEST_BLOCKS = 64
-# As in `skgrad._kernels.smooth_dual`: up to twice the cautious step decreases the dual.
+# As in `skgrad._kernels.losses`: up to twice the cautious step decreases the dual.
 BOLDEST = 1.5
 # Coefficients that follow the intercept leave less of its curvature: four times Newton's decrement.
 INTERCEPT_MARGIN = 2.0
@@ -265,7 +265,7 @@ class CompiledDual(RowDual):
         theta = np.ascontiguousarray(point.theta[:, c])
         total = ascend_rows(
             *row_storage(self._X), self._center, _shuffled(point.active[c], rng),
-            int(formula.formula), float(formula.parameter), self._loss.max_curvature,
+            int(formula.formula), float(formula.parameter),
             np.ascontiguousarray(data.y[:, c]),
             np.empty(0, self._X.dtype) if weights is None else weights, data.share,
             self._boxes[c] if self._boxes else np.empty((0, 4)), self._l1, self._ridge,

@@ -58,6 +58,8 @@ class SecondMoments(NamedTuple):
         Means and sizes of the targets; None where there are many.
     cross : array of shape (n_features, n_outputs)
         c of the same columns; no outputs without targets.
+    deviation : array of shape (n_features,), optional
+        Standard deviations of the columns; None where, about zero, they would lose digits.
 
     References
     ----------
@@ -69,6 +71,7 @@ class SecondMoments(NamedTuple):
     products: FloatArray
     targets: Targets | None
     cross: FloatArray
+    deviation: FloatArray | None
 
     @staticmethod
     def of(
@@ -97,7 +100,9 @@ class SecondMoments(NamedTuple):
         with np.errstate(divide="ignore"):
             scale = self.scale / np.sqrt(variance + ridge * self.scale**2)
         scale[variance == 0.0] = 0.0
-        return Standardization(self.mean.astype(dtype), scale.astype(dtype))
+        return Standardization(
+            self.mean.astype(dtype), scale.astype(dtype), deviation=self.deviation
+        )
 
     def expand(self, data: Batch, rows: FloatArray, scaling: Standardization) -> Expansion:
         """Expand the mean squared error about parameters ``rows``, one row per output."""
@@ -211,7 +216,10 @@ def _moments(
     if not _is_regular(inner[np.ix_(varies, varies)] + penalty):
         return None
     cross = products[:p, p + 1 :] * (1.0 if targets is None else targets.size)
-    return SecondMoments(mean, pilot.scale, inner, targets, cross)
+    spread = variance if centered else raw - offset[:p] ** 2
+    known = bool((raw <= FARTHEST_PILOT * spread)[~constant].all())
+    deviation = np.where(constant, 0.0, np.sqrt(np.maximum(spread, 0.0))) / pilot.scale
+    return SecondMoments(mean, pilot.scale, inner, targets, cross, deviation if known else None)
 
 
 def _products(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skgrad._threads import map_in_order
-from skgrad._typing import FloatArray, Matrix
+from skgrad._typing import FloatArray, IntArray, Matrix
 from skgrad.linalg import rmatmul, row_storage
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization
@@ -18,11 +18,15 @@ from skgrad.penalties import Penalty
 from skgrad.rows import Batch
 
 # Rows that move at the same time, each half in a thread of its own. Fixed, so that results do not
-# depend on the number of threads.
+# depend on the number of threads. Where rows pull harder than the penalty, halves that each
+# multiply their changes by two get ahead no faster than all rows one after the other.
 PARTS = 2
+LARGEST_PULL = 1.0
 # Squared size of the feature whose coefficient is the intercept, relative to the rows': with rows'
 # own size it doubled their pull, and three epochs more were needed; a tenth of this does as well.
 SMALL_FEATURE = 0.1
+# Rows in an order of their own are worth it if they are less than this share.
+WORTH_A_LIST = 0.8
 
 
 @dataclass(slots=True)
@@ -72,15 +76,17 @@ class SmoothDual:
         assert loss.formula is not None
         self._X, self._rows, self.n_samples = X, row_storage(X), X.shape[0]
         self.n_features, self.ridge = X.shape[1], penalty.strong_convexity
-        self._loss = (int(loss.formula.formula), loss.formula.parameter, loss.max_curvature)
+        self._loss = (int(loss.formula.formula), loss.formula.parameter)
         self._y = np.ascontiguousarray(data.y[:, output])
         self._weight, self._share = np.empty(0, dtype=X.dtype), data.share
         if data.weight is not None:
             column = min(output, data.weight.shape[1] - 1)
             self._weight = np.ascontiguousarray(data.weight[:, column])
-        self._stiffness = 0.0
-        if model.fit_intercept:
-            self._stiffness = SMALL_FEATURE * (mean_squared_norm(X) or 1.0)
+        size = mean_squared_norm(X) or 1.0
+        heaviest = float(self._weight.max()) if len(self._weight) else self._share
+        small = loss.max_curvature * heaviest * size <= LARGEST_PULL * self.ridge
+        self._parts = PARTS if small else 1
+        self._stiffness = SMALL_FEATURE * size if model.fit_intercept else 0.0
 
     def start(self, intercept: float, theta: FloatArray | None = None) -> SmoothDualPoint:
         """Begin with these variables, by default zero."""
@@ -92,10 +98,35 @@ class SmoothDual:
         coef = pulled.astype(np.float64) / -self.ridge
         return SmoothDualPoint(theta, coef, intercept, float(weighted.sum()))
 
+    @property
+    def all_rows(self) -> IntArray:
+        """An empty list, which stands for all rows in their own order."""
+        return np.empty(0, dtype=np.int64)
+
+    def is_restful(self, point: SmoothDualPoint) -> bool:
+        """Tell whether the variables of so many rows are zero that the others are worth a list."""
+        return 0 < np.count_nonzero(point.theta) <= WORTH_A_LIST * self.n_samples
+
+    def moving_rows(self, point: SmoothDualPoint, slopes: FloatArray) -> IntArray:
+        """List the rows that are not at rest: whose variable, or derivative of the loss, is not 0.
+
+        Those beyond the margin of a squared hinge are, and most of them stay there.
+        """
+        rows = np.flatnonzero((point.theta != 0.0) | (slopes != 0.0))
+        return rows if len(rows) <= WORTH_A_LIST * self.n_samples else self.all_rows
+
+    def curved_share(self, point: SmoothDualPoint) -> float:
+        """Compute the weight of the rows whose variables are not zero; at least that of one row."""
+        moving = point.theta != 0.0
+        if len(self._weight):
+            return max(float(self._weight @ moving), self._share)
+        return self._share * max(int(np.count_nonzero(moving)), 1)
+
     def ascend(
-        self, point: SmoothDualPoint, rng: np.random.Generator, learning_rate: float = 1.0
-    ) -> float:
-        r"""Improve each variable once, in place; return about twice what that adds to the dual.
+        self, point: SmoothDualPoint, rows: IntArray, rng: np.random.Generator,
+        learning_rate: float = 1.0,
+    ) -> float:  # fmt: skip
+        r"""Improve rows' variables once, in place; return about twice what that adds to the dual.
 
         Rows come in the order :math:`i_t = i_0 + t k \mod n` with random :math:`i_0` and k, new in
         each epoch: as good as a random permutation, which takes as long as half the epoch, whereas
@@ -110,29 +141,29 @@ class SmoothDual:
         """
         from skgrad._kernels.smooth_dual import ascend
 
-        n = self.n_samples
+        n = len(rows) or self.n_samples
         first, stride = int(rng.integers(n)), coprime(n, rng)
-        ends = [n * part // PARTS for part in range(PARTS + 1)]
-        stretch = PARTS / self.ridge
+        ends = [n * part // self._parts for part in range(self._parts + 1)]
+        stretch = self._parts / self.ridge
         point.intercept -= self._stiffness / self.ridge * point.total
 
         def walk(part: int) -> tuple[float, float, FloatArray]:
             coef = point.coef.copy()
             begin = (first + ends[part] * stride) % n
             total, ascent = ascend(
-                *self._rows, begin, stride, ends[part + 1] - ends[part], *self._loss,
+                *self._rows, rows, begin, stride, ends[part + 1] - ends[part], *self._loss,
                 self._y, self._weight, self._share, stretch, self._stiffness, learning_rate,
                 point.theta, coef, point.intercept,
             )  # fmt: skip
             coef -= point.coef
             return total, ascent, coef
 
-        parts = list(map_in_order(walk, range(PARTS)))
+        parts = list(map_in_order(walk, range(self._parts)))
         total = sum(part[0] for part in parts)
         point.total += total
         point.intercept -= self._stiffness / self.ridge * total
         for _, _, change in parts:
-            change /= PARTS
+            change /= self._parts
             point.coef += change
         # And what the intercept is about to add, with which all variables may be at rest.
         return sum(part[1] for part in parts) + self._stiffness / self.ridge * point.total**2

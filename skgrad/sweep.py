@@ -12,7 +12,7 @@ from skgrad._threads import map_in_order
 from skgrad._typing import Array, FloatArray, Matrix
 from skgrad.models import LinearModel, Standardization
 from skgrad.products import Products
-from skgrad.rows import Batch, RowSum
+from skgrad.rows import THREADED_BLOCKS, Batch, RowSum
 
 # What two threads share: gradients of many outputs are too large for more partial sums.
 HALVES = (0, 1)
@@ -74,8 +74,12 @@ class BlockSweep(Sweep):
         return value, pulled
 
     def map(self, kernel: PerRow, w: FloatArray) -> FloatArray:
-        parts = [kernel(block, self.model.forward(w, block.A)).T for block in self.rows.blocks]
-        return np.concatenate(parts, axis=1).T
+        def part(block: Batch) -> FloatArray:
+            return kernel(block, self.model.forward(w, block.A)).T
+
+        blocks = self.rows.blocks
+        parts = map_in_order(part, blocks) if len(blocks) >= THREADED_BLOCKS else map(part, blocks)
+        return np.concatenate(list(parts), axis=1).T
 
     def with_targets(self, y: Array) -> BlockSweep:
         return BlockSweep(self.rows.with_targets(y), self.model)

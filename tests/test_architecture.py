@@ -36,6 +36,7 @@ FLOORS = {
     "network_compiled": 1.4,
     "network_linearisation": 1.5,
     "network_passes": 1.5,
+    "importances": 1.25,
     "rows": 1.25,  # the parts of the objective, in the order in which it is built from them
     "row_space": 1.25,
     "hinges": 1.5,
@@ -62,6 +63,7 @@ FLOORS = {
     "frame": 1.9,
     "objective": 2,
     "network_objective": 2,
+    "function_objective": 2,
     "distributed": 2,
     "solvers": 3,
     "callbacks": 3,

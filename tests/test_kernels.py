@@ -32,15 +32,16 @@ def test_dense_products(n_samples, dtype, rng):
     np.testing.assert_allclose(backward, r @ X, rtol=arithmetic(dtype), atol=arithmetic(dtype))
 
 
+@pytest.mark.parametrize("chunk", [1, 8, 1000])
 @pytest.mark.parametrize("index_dtype", ["int32", "int64"])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_csr_products(dtype, index_dtype, rng):
+def test_csr_products(dtype, index_dtype, chunk, rng):
     X = csr_data(rng, dtype, index_dtype)
     v, r = rng.normal(size=20).astype(dtype), rng.normal(size=50).astype(dtype)
     r[::3] = 0.0
     forward, backward, squares = np.empty(50, dtype), np.zeros(20, dtype), np.zeros(20)
     order = rng.permutation(50).astype(np.uint32)
-    csr.matvec(X.data, X.indices, X.indptr, order, v, forward)
+    csr.matvec(X.data, X.indices, X.indptr, order, chunk, v, forward)
     csr.rmatvec(X.data, X.indices, X.indptr, order, r, np.empty_like(order), backward)
     columns.column_squares(X.data, X.indices, X.indptr, r, squares)
     plain = np.zeros(20)
@@ -65,11 +66,14 @@ def test_rows_by_length(index_dtype, chunk, rng):
     np.testing.assert_array_equal(order, np.concatenate(expected))
 
 
-def test_only_short_rows_are_reordered(rng):
+def test_only_short_rows_are_reordered(rng, monkeypatch):
+    monkeypatch.setattr(linalg, "ORDERED_BYTES", 1 << 13)  # a third of the short rows
     short = sparse.random_array((300, 200), density=0.1, format="csr", rng=rng)
-    assert not np.array_equal(linalg.short_rows_first(short), np.arange(300))
+    order = linalg.short_rows_first(short)
+    assert not np.array_equal(order.rows, np.arange(300))
+    assert np.all(order.rows // order.chunk == np.arange(300) // order.chunk)
     long = sparse.random_array((300, 200), density=0.5, format="csr", rng=rng)
-    np.testing.assert_array_equal(linalg.short_rows_first(long), np.arange(300))
+    np.testing.assert_array_equal(linalg.short_rows_first(long).rows, np.arange(300))
 
 
 @pytest.mark.parametrize("uniform", [False, True])

@@ -118,6 +118,15 @@ def test_blocks_are_as_large_as_announced(rng):
     assert min(sizes[:-1]) > 0.9 * linalg.BLOCK_BYTES
 
 
+@pytest.mark.parametrize("n_samples", [29_999, 30_000])
+def test_sparse_blocks_come_in_pairs_of_one_size(n_samples, rng, monkeypatch):
+    monkeypatch.setattr(linalg, "SPARSE_BLOCK_BYTES", 1 << 18)
+    X = sparse.random_array((n_samples, 1000), density=0.002, format="csr", rng=rng)
+    sizes = [rows.stop - rows.start for rows in linalg.row_blocks(X)]
+    assert len(sizes) == 4  # of 720 kB
+    assert max(sizes) - min(sizes) <= len(sizes)
+
+
 def test_a_slice_of_rows_is_a_view(pair):
     dense, csr = pair
     rows = slice(10, 30)

@@ -9,9 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from skgrad._kernels._compile import compiled
+from skgrad._kernels.prefetch import ask_for_row
 from skgrad._typing import FloatArray, IntArray
 
 unsigned = np.uint64
+# The product with the transpose asks for a row's numbers so many rows ahead: with half of that it
+# took 5 per cent longer out of the third-level cache, with a quarter 10.
+AHEAD = 16
 
 
 @compiled
@@ -39,11 +43,18 @@ def order_by_length(indptr: IntArray, chunk: int, first: IntArray, order: IntArr
 
 @compiled
 def matvec(
-    data: FloatArray, indices: IntArray, indptr: IntArray, order: IntArray, v: FloatArray,
-    out: FloatArray,
+    data: FloatArray, indices: IntArray, indptr: IntArray, order: IntArray, chunk: int,
+    v: FloatArray, out: FloatArray,
 ) -> None:  # fmt: skip
-    """Compute X @ v, row by row in this order."""
-    for s in range(len(order)):
+    """Compute X @ v, row by row in this order, which stays within chunks of so many rows.
+
+    What is in memory is asked for in the order in which it is stored, a chunk ahead: so it arrives
+    at the speed of memory, whereas to ask in the order of use, some rows ahead, took 1.5 times as
+    long, and not to ask twice as long.
+    """
+    n_rows = len(order)
+    for s in range(n_rows):
+        ask_for_row(data, indices, unsigned(indptr[min(s + chunk, n_rows)]))
         i, total = unsigned(order[s]), 0.0
         for k in range(unsigned(indptr[i]), unsigned(indptr[i + unsigned(1)])):
             total += data[k] * v[unsigned(indices[k])]
@@ -65,6 +76,8 @@ def rmatvec(
         rows[n_rows] = order[s]
         n_rows += unsigned(r[unsigned(order[s])] != 0.0)
     for s in range(n_rows):
+        later = unsigned(rows[min(unsigned(s) + unsigned(AHEAD), n_rows - unsigned(1))])
+        ask_for_row(data, indices, unsigned(indptr[later]))
         i = unsigned(rows[s])
         share = r[i]
         for k in range(unsigned(indptr[i]), unsigned(indptr[i + unsigned(1)])):

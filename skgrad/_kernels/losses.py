@@ -16,6 +16,8 @@ HUBER = int(LossFormula.HUBER)
 QUANTILE = int(LossFormula.QUANTILE)
 EPSILON_INSENSITIVE = int(LossFormula.EPSILON_INSENSITIVE)
 SQUARED_EPSILON_INSENSITIVE = int(LossFormula.SQUARED_EPSILON_INSENSITIVE)
+# Longest step in the dual of the logistic loss, relative to what its largest curvature allows.
+BOLDEST = 1.5
 
 
 @compiled
@@ -56,25 +58,40 @@ def value_and_slope(formula: int, parameter: float, y: float, z: float) -> tuple
 
 
 @compiled
-def slope_and_curvature(formula: int, parameter: float, y: float, z: float) -> tuple[float, float]:
-    """Compute the first two derivatives of a smooth loss; a logarithm less than with its value."""
-    if formula == LOGISTIC:
-        decay = math.exp(-abs(z))
-        total = 1.0 + decay
-        probability = (1.0 if z >= 0.0 else decay) / total
-        return probability - y, decay / (total * total)
+def dual_step(
+    formula: int, parameter: float, y: float, z: float, theta: float, pull: float
+) -> tuple[float, float]:  # fmt: skip
+    """Step from theta to where it equals the derivative of a smooth loss at z - pull * step.
+
+    Exact for losses of quadratic pieces, else one step of Newton's method. Returned with it is a
+    slope of the dual, of the same sign: their product is about twice the increase.
+    """
     if formula == SQUARED_HINGE:
-        shortfall = 1.0 - y * z
-        return (-2.0 * y * shortfall, 2.0) if shortfall > 0.0 else (0.0, 0.0)
+        slope = -2.0 * y * (1.0 - y * z) - theta
+        step = slope / (1.0 + 2.0 * pull)
+        return (step if y * (theta + step) < 0.0 else -theta), slope
     residual = z - y
     if formula == HUBER:
-        clipped = min(max(residual, -parameter), parameter)
-        return clipped, 1.0 if clipped == residual else 0.0
+        slope = residual - theta
+        moved = theta + slope / (1.0 + pull)
+        return min(max(moved, -parameter), parameter) - theta, slope
     if formula == SQUARED_EPSILON_INSENSITIVE:
-        excess = max(residual - parameter, 0.0) + min(residual + parameter, 0.0)
-        return 2.0 * excess, 2.0 if excess != 0.0 else 0.0
-    mean = math.exp(z)
-    return mean - y, mean
+        slope = 2.0 * (residual - parameter) - theta
+        step = slope / (1.0 + 2.0 * pull)
+        if theta + step > 0.0:
+            return step, slope
+        other = 2.0 * (residual + parameter) - theta
+        step = other / (1.0 + 2.0 * pull)
+        if theta + step < 0.0:
+            return step, other
+        return -theta, slope if theta > 0.0 else other
+    decay = math.exp(-abs(z))
+    total = 1.0 + decay
+    slope = (1.0 if z >= 0.0 else decay) / total - y - theta
+    # A step of up to twice the cautious one, which the largest curvature allows, does not decrease
+    # the dual.
+    step = min(1.0 / (1.0 + pull * decay / (total * total)), BOLDEST / (1.0 + 0.25 * pull))
+    return step * slope, slope
 
 
 @compiled

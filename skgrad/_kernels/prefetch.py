@@ -1,12 +1,16 @@
-"""A hint to the processor, for which numba has no function."""
+"""Hints to the processor, for which numba has no function."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
+
+from skgrad._kernels._compile import compiled
+from skgrad._typing import FloatArray, IntArray
 
 CACHE_LINE = 64  # bytes, on most processors
 READ, KEEP, DATA = 0, 3, 1  # the arguments of LLVM's prefetch
@@ -32,3 +36,11 @@ def _prefetch(_: Any, array: Any, index: Any) -> Any:
 
 
 prefetch: Any = intrinsic(_prefetch)
+
+
+@compiled
+def ask_for_row(data: FloatArray, indices: IntArray, start: np.uint64) -> None:
+    """Ask for the first entries of a row: two cache lines of data and one of indices."""
+    prefetch(data, start)
+    prefetch(data, start + np.uint64(CACHE_LINE // data.itemsize))
+    prefetch(indices, start)

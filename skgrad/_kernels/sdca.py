@@ -6,27 +6,20 @@ row are written out for the same reason.
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
 from skgrad._kernels._compile import compiled
 from skgrad._kernels.dual import best
-from skgrad._kernels.losses import slope_and_curvature
-from skgrad._kernels.prefetch import CACHE_LINE, prefetch
-from skgrad._kernels.smooth_dual import BOLDEST
+from skgrad._kernels.losses import dual_step
+from skgrad._kernels.prefetch import ask_for_row, prefetch
 from skgrad._typing import FloatArray, IntArray
 
 # Sparse rows are asked for so many rows ahead, and where they are stored twice as many.
 AHEAD = 4
-# An index that cannot be negative saves the test for one that counts from the end.
-unsigned: Any = np.uint64
 
 
 @compiled
 def ascend_rows(
     data: FloatArray, indices: IntArray, indptr: IntArray, n_columns: int, center: FloatArray,
-    rows: IntArray, formula: int, parameter: float, max_curvature: float, y: FloatArray,
+    rows: IntArray, formula: int, parameter: float, y: FloatArray,
     weight: FloatArray, share: float, box: FloatArray, l1: float, ridge: float, stiffness: float,
     theta: FloatArray, pulled: FloatArray, intercept: float,
 ) -> float:  # fmt: skip
@@ -41,12 +34,10 @@ def ascend_rows(
     is_dense, has_box, n_rows, total = len(indptr) == 0, len(box) > 0, len(rows), 0.0
     for s in range(n_rows):
         if not is_dense and s + 2 * AHEAD < n_rows:
-            prefetch(indptr, unsigned(rows[s + 2 * AHEAD]))
-            prefetch(theta, unsigned(rows[s + 2 * AHEAD]))
-            start = unsigned(indptr[rows[s + AHEAD]])
-            prefetch(data, start)
-            prefetch(data, start + unsigned(CACHE_LINE // data.itemsize))
-            prefetch(indices, start)
+            later = rows[s + 2 * AHEAD]
+            prefetch(indptr, later)
+            prefetch(theta, later)
+            ask_for_row(data, indices, indptr[rows[s + AHEAD]])
         i, raw, size = rows[s], 0.0, stiffness
         if is_dense:
             for j in range(n_columns):
@@ -65,9 +56,7 @@ def ascend_rows(
             new = best(theta[i], raw, pull, box[i, 0], box[i, 1], box[i, 2], box[i, 3])
             change = new - theta[i]
         else:
-            slope, curvature = slope_and_curvature(formula, parameter, y[i], raw)
-            step = min(1.0 / (1.0 + pull * curvature), BOLDEST / (1.0 + pull * max_curvature))
-            change = step * (slope - theta[i])
+            change, _ = dual_step(formula, parameter, y[i], raw, theta[i], pull)
         theta[i] += change
         change *= row_weight
         if change != 0.0:

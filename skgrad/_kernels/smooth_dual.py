@@ -7,21 +7,25 @@ row are written out for the same reason.
 from __future__ import annotations
 
 from skgrad._kernels._compile import compiled
-from skgrad._kernels.losses import slope_and_curvature
+from skgrad._kernels.losses import dual_step
+from skgrad._kernels.prefetch import ask_for_row, prefetch
 from skgrad._typing import FloatArray, IntArray
 
-# A step of up to twice the cautious one, which the largest curvature allows, decreases the dual.
-BOLDEST = 1.5
+# A sparse row's numbers are asked for so many rows ahead, and where they are stored twice as many:
+# an epoch over tf-idf rows then takes two thirds of the time (4 or 16 do as well).
+AHEAD = 8
 
 
 @compiled
 def ascend(
     data: FloatArray, indices: IntArray, indptr: IntArray, n_columns: int,
-    first: int, stride: int, count: int, formula: int, parameter: float, max_curvature: float,
+    rows: IntArray, first: int, stride: int, count: int, formula: int, parameter: float,
     y: FloatArray, weight: FloatArray, share: float, stretch: float, stiffness: float,
     learning_rate: float, theta: FloatArray, v: FloatArray, intercept: float,
 ) -> tuple[float, float]:  # fmt: skip
-    """Improve the dual variables of ``count`` rows: first, first + stride, and so on, cyclically.
+    """Improve the dual variables of ``count`` of these rows, or of all if there are none.
+
+    At the positions first, first + stride, and so on, cyclically.
 
     A row's raw prediction is x_i'v + intercept, its weight in the objective weight_i, or ``share``
     if there are no weights. A change d of theta_i moves v by -stretch weight_i d x_i, and the
@@ -32,9 +36,21 @@ def ascend(
     total, ascent : float
         Weighted sum of all changes of theta, and about twice the increase of the dual.
     """
-    is_dense, n_rows, i = len(indptr) == 0, len(theta), first
+    is_dense, listed = len(indptr) == 0, len(rows) > 0
+    n_places, here = len(rows) if listed else len(theta), first
+    near = (first + AHEAD * stride) % n_places
+    far = (near + AHEAD * stride) % n_places
     total, ascent = 0.0, 0.0
     for _ in range(count):
+        if not is_dense:
+            later = rows[far] if listed else far
+            prefetch(indptr, later)
+            prefetch(y, later)
+            prefetch(theta, later)
+            ask_for_row(data, indices, indptr[rows[near] if listed else near])
+            near, far = following(near, stride, n_places), following(far, stride, n_places)
+        i = rows[here] if listed else here
+        here = following(here, stride, n_places)
         raw, size = intercept, stiffness
         if is_dense:
             for j in range(n_columns):
@@ -47,24 +63,27 @@ def ascend(
                 size += data[k] * data[k]
         row_weight = weight[i] if len(weight) > 0 else share
         pull = stretch * row_weight * size
-        slope, curvature = slope_and_curvature(formula, parameter, y[i], raw)
-        surplus = slope - theta[i]
-        step = 1.0 / (1.0 + pull * curvature)
-        change = learning_rate * min(step, BOLDEST / (1.0 + pull * max_curvature)) * surplus
+        change, slope = dual_step(formula, parameter, y[i], raw, theta[i], pull)
+        change *= learning_rate
+        if change == 0.0:
+            continue
         theta[i] += change
         change *= row_weight
         total += change
-        ascent += change * surplus
+        ascent += change * slope
         change *= -stretch
         intercept += stiffness * change
-        if change != 0.0:
-            if is_dense:
-                for j in range(n_columns):
-                    v[j] += change * data[i * n_columns + j]
-            else:
-                for k in range(indptr[i], indptr[i + 1]):
-                    v[indices[k]] += change * data[k]
-        i += stride
-        if i >= n_rows:
-            i -= n_rows
+        if is_dense:
+            for j in range(n_columns):
+                v[j] += change * data[i * n_columns + j]
+        else:
+            for k in range(indptr[i], indptr[i + 1]):
+                v[indices[k]] += change * data[k]
     return total, ascent
+
+
+@compiled
+def following(place: int, stride: int, n_places: int) -> int:
+    """Step to the next place, cyclically."""
+    place += stride
+    return place - n_places if place >= n_places else place

@@ -16,7 +16,7 @@ import numpy as np
 from skgrad._kernels._compile import compiled
 from skgrad._kernels.arguments import Losses
 from skgrad._kernels.losses import softmax, value_and_slope
-from skgrad._kernels.prefetch import CACHE_LINE, prefetch
+from skgrad._kernels.prefetch import ask_for_row, prefetch
 from skgrad._typing import FloatArray, IntArray
 
 # Rows of sparse data are asked for so many updates ahead, and where they are stored twice as many.
@@ -82,7 +82,11 @@ def walk_sparse(
     n, loss, n_updates = len(slopes), 0.0, len(order)
     for q in range(n_updates):
         if q + 2 * AHEAD < n_updates:
-            ask_for_row(data, indices, indptr, y, slopes, order, q)
+            later = order[q + 2 * AHEAD]
+            prefetch(indptr, later)
+            prefetch(y, later)
+            prefetch(slopes, later)
+            ask_for_row(data, indices, indptr[order[q + AHEAD]])
         i = unsigned(order[q])
         start, stop = unsigned(indptr[i]), unsigned(indptr[i + unsigned(1)])
         raw = ends[0]
@@ -159,20 +163,3 @@ def walk_classes(
                 ends[1, c] += raw[c]
                 slopes[i, c] += raw[c]
     return loss / len(order)
-
-
-@compiled
-def ask_for_row(
-    data: FloatArray, indices: IntArray, indptr: IntArray, y: FloatArray, slopes: FloatArray,
-    order: IntArray, q: int,
-) -> None:  # fmt: skip
-    """Have the next rows fetched, so that the processor waits for several of them at a time."""
-    i = unsigned(order[q + 2 * AHEAD])
-    prefetch(indptr, i)
-    prefetch(y, i)
-    prefetch(slopes, i)
-    start = unsigned(indptr[unsigned(order[q + AHEAD])])
-    prefetch(data, start)
-    prefetch(data, start + unsigned(CACHE_LINE // data.itemsize))
-    prefetch(indices, start)
-    prefetch(indices, start + unsigned(CACHE_LINE // indices.itemsize))

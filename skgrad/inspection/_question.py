@@ -13,10 +13,17 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skgrad._typing import FloatArray, IntArray
 from skgrad.inspection import compose, models, transformers  # noqa: F401  (registers the rules)
-from skgrad.inspection.chain import Local, Response, Walk
-from skgrad.inspection.chain.columns import is_frame, names_of, numeric_columns, take_rows, width
+from skgrad.inspection.chain import WIDEST, Local, Response, Walk
+from skgrad.inspection.chain.columns import (
+    is_documents,
+    is_frame,
+    names_of,
+    numeric_columns,
+    take_rows,
+    width,
+)
 
-# Rows of a chunk are chosen so that one array of its gradients takes this much.
+# Rows of a chunk are chosen so that one array of its gradients takes this much at the widest step.
 CHUNK_BYTES = 16 * 2**20
 
 
@@ -84,7 +91,8 @@ class Question:
     def chunks(self, X: Any, batch_size: int | None = None) -> Iterator[slice]:
         """Cut rows so that their gradients stay small."""
         n = X.shape[0]
-        size = batch_size or max(64, CHUNK_BYTES // (8 * max(1, width(X))))
+        widest = max(1, width(X), self.memory.get(WIDEST, 0))
+        size = batch_size or max(64, CHUNK_BYTES // (8 * widest))
         for start in range(0, n, size):
             yield slice(start, min(start + size, n))
 
@@ -116,7 +124,7 @@ def ask(
     check_is_fitted(estimator)
     if fallback not in (None, "difference"):
         raise ValueError(f'fallback must be None or "difference", got {fallback!r}.')
-    X = _checked(estimator, X)
+    X = checked(estimator, X)
     estimator, X = _from_step(estimator, X, at_step)
     response = choose_response(estimator, response_method)
     memory: dict[Any, Any] = {}
@@ -125,12 +133,14 @@ def ask(
     if fallback is not None:
         everything.prime(X)
     local, _ = everything.walk(take_rows(X, slice(0, 1)))
-    picks, targets = _targets(estimator, response, target, local.value.shape[1])
+    picks, targets = _targets(estimator, response, target, local.value)
     return replace(everything, picks=picks, targets=targets), X
 
 
-def _checked(estimator: Any, X: Any) -> Any:
+def checked(estimator: Any, X: Any) -> Any:
     """Check the columns of X against those of the fit."""
+    if is_documents(X):
+        return X if hasattr(X, "iloc") else np.asarray(X, dtype=object)
     if not is_frame(X):
         X = check_array(X, accept_sparse="csr", dtype=None, ensure_all_finite=False)
     fitted = getattr(estimator, "feature_names_in_", None)
@@ -206,16 +216,16 @@ def choose_response(estimator: Any, method: str) -> Response:
 
 
 def _targets(
-    estimator: Any, response: Response, target: Any, n_outputs: int
+    estimator: Any, response: Response, target: Any, value: FloatArray
 ) -> tuple[FloatArray, list[Any]]:
     """Translate the target into combinations of the outputs."""
-    classes = np.asarray(estimator.classes_).tolist() if is_classifier(estimator) else []
+    n_outputs, classes = value.shape[1], _classes(estimator, response)
     outputs = classes if len(classes) == n_outputs else list(range(n_outputs))
     single_score = len(classes) == 2 and n_outputs == 1
     if single_score and (target is None or target in classes):
         sign = -1.0 if target is not None and target == classes[0] else 1.0
         return np.array([[sign]]), [classes[1] if target is None else target]
-    if target is None and len(classes) == 2 == n_outputs:
+    if target is None and len(classes) == 2 == n_outputs and _sum_to_one(response, value):
         target = classes[1]  # the probability of the positive class
     if target is None:
         return np.eye(n_outputs), outputs
@@ -224,3 +234,23 @@ def _targets(
         kind = "the classes" if classes else "the outputs"
         raise ValueError(f"target must be one of {kind} {outputs}, got {target!r}.")
     return np.eye(n_outputs)[[outputs.index(target)]], [target]
+
+
+def _classes(estimator: Any, response: Response) -> list[Any]:
+    """List the classes of a classifier; none if it has a list of them for each of its outputs."""
+    if not is_classifier(estimator) or isinstance(estimator.classes_, list):
+        return []
+    last = getattr(estimator, "best_estimator_", estimator)
+    last = last.steps[-1][1] if hasattr(last, "steps") else last
+    in_pairs = getattr(last, "decision_function_shape", "ovr") == "ovo"
+    scores = response in ("raw", "decision_function")
+    if in_pairs and scores and len(estimator.classes_) > 2:  # three classes have three pairs
+        return []
+    return list(np.asarray(estimator.classes_).tolist())
+
+
+def _sum_to_one(response: Response, value: FloatArray) -> bool:
+    """Tell probabilities of classes, one of which is redundant, from those of two labels."""
+    shares = np.exp(value) if response == "predict_log_proba" else value
+    probabilities = response in ("predict_proba", "predict_log_proba")
+    return probabilities and bool(np.allclose(shares.sum(axis=1), 1.0, rtol=1e-9))

@@ -66,7 +66,7 @@ def attributions(
         an array, or a dict of one entry for each column.
     n_steps : int or "auto", default="auto"
         Points of a path, or draws of noise. "auto" integrates in closed form where the raw response
-        is affine or piecewise linear (networks of rectified linear units), and elsewhere takes 16
+        is affine or piecewise linear (networks of rectified linear units), and elsewhere takes 8
         Gauss-Legendre nodes, and more for rows that are not complete to 1e-6.
     batch_size : int, default=None
         Rows at a time; None for as many as fit a few megabytes.

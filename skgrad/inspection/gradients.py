@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skgrad._typing import FloatArray
-from skgrad.inspection._question import ask, choose_response
+from skgrad.inspection._question import ask, checked, choose_response
 from skgrad.inspection.chain import Local, Walk
 from skgrad.inspection.chain.columns import names_of, take_rows, width
 
@@ -141,17 +141,14 @@ def input_jacobian(step: Any, X: Any) -> FloatArray:
     """
     local = _local(step, X)
     n_samples, n_out = local.value.shape
-    jacobian = np.empty((n_samples, n_out, width(X)))
-    for k in range(n_out):
-        cotangent = np.zeros((n_samples, n_out))
-        cotangent[:, k] = 1.0
-        jacobian[:, k] = local.pull(cotangent)
-    return jacobian
+    units = (np.tile(unit, (n_samples, 1)) for unit in np.eye(n_out))
+    return np.stack([local.pull(unit) for unit in units], axis=1)
 
 
 def _local(step: Any, X: Any) -> Local:
     """Evaluate one step; the response of a predictor is its first that has a gradient."""
     check_is_fitted(step)
+    X = checked(step, X)
     predicts = hasattr(step, "predict") and not hasattr(step, "transform")
     response = choose_response(step, "auto") if predicts else "raw"
     walk = Walk(np.arange(width(X)), names_of(X), response)

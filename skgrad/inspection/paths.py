@@ -13,12 +13,19 @@ from skgrad.inspection._question import Question
 from skgrad.inspection.chain import Local, Pieces
 from skgrad.inspection.points import Point
 
-# Gauss-Legendre nodes: 16 leave 1e-7 of a smooth network and nothing of a logistic model. Rows
-# that are not complete then get twice as many, again and again: across kinks the error only falls
-# like 1/n.
-FIRST_NODES, MAX_NODES = 16, 256
-# Error of completeness that is not worth more nodes, relative to 1 + |f(x) - f(x')|.
-COMPLETE = 1e-6
+# Gauss-Legendre nodes on a whole line leave 1e-7 of a smooth network and 1e-9 of a logistic model.
+# Lines that are not complete then are cut, and again the parts that are not: first in halves, which
+# separate the kinks, then where both slopes say that the kink is, which is right to the square of
+# the length. Every third cut is in the middle all the same: there may be several kinks. Short parts
+# need few nodes.
+N_NODES, N_HALVINGS, SHORT_NODES, MAX_CUTS = 8, 3, 4, 20
+# A line with more open parts than this has no kinks but a gradient that is wrong, or jumps.
+MAX_PARTS = 64
+# No part is shorter than this share of the one it is cut from.
+SHORTEST = 0.02
+# Error of completeness that is not worth more nodes, relative to 1 + |f(x) - f(x')|, of a line; a
+# part of one may have this share of it.
+COMPLETE, SHARE = 1e-6, 1.0 / 16.0
 # Stretches of lines at a time.
 STRETCHES = 4096
 
@@ -64,7 +71,7 @@ class Line:
         self.question, self.start, self.end = question, start, end
         self.at_start, self.at_end = at_start, at_end
 
-    def integrate(self, n_steps: int | Literal["auto"]) -> Integral:
+    def integrate(self, n_steps: int | Literal["auto"], *, complete: float = COMPLETE) -> Integral:
         """Integrate the gradient: exactly where that is possible, by quadrature elsewhere."""
         question, raw = self.question, self.at_end.raw or self.at_end
         n, d = self.end.n_samples, len(question.names)
@@ -74,41 +81,75 @@ class Line:
         )  # fmt: skip
         everything = np.arange(n)
         if n_steps != "auto":
-            integral.values[...] = self._quadrature(everything, n_steps)
+            integral.values[...] = self._quadrature(everything, np.zeros(n), np.ones(n), n_steps)[0]
         elif raw.affine:
             integral.values[...] = self._stretches(everything, np.zeros(n), np.ones(n))
         elif raw.pieces is not None:
             self._sum_stretches(integral.values, raw.pieces)
         else:
-            self._refine(integral)
+            self._refine(integral, complete)
         return integral
 
-    def _quadrature(self, rows: IntArray, n_nodes: int) -> FloatArray:
+    def _quadrature(
+        self, rows: IntArray, t0: FloatArray, t1: FloatArray, n_nodes: int
+    ) -> tuple[FloatArray, FloatArray]:
+        """Integrate over parts of lines; returns the slopes along them at all nodes as well."""
         nodes, weights = np.polynomial.legendre.leggauss(n_nodes)
         start, end = self.start.take(rows), self.end.take(rows)
         total = np.zeros((len(rows), len(self.question.names), len(self.question.picks)))
-        for node, weight in zip(0.5 * (1.0 + nodes), 0.5 * weights, strict=True):
-            local, walk = start.towards(end, np.full((len(rows), 1), node)).evaluate(self.question)
+        slopes = np.empty((n_nodes, len(rows), len(self.question.picks)))
+        for i, node in enumerate(0.5 * (1.0 + nodes)):
+            t = t0 + node * (t1 - t0)
+            local, walk = start.towards(end, t[:, None]).evaluate(self.question)
             for k, cotangent in enumerate(self.question.cotangents(len(rows))):
-                pulled = local.pull(cotangent)
-                total[:, :, k] += weight * start.contributions(end, pulled, walk)
-        return total
+                here = start.contributions(end, local.pull(cotangent), walk)
+                total[:, :, k] += 0.5 * weights[i] * here
+                slopes[i, :, k] = here.sum(axis=1)
+        total *= (t1 - t0)[:, None, None]
+        return total, slopes
 
-    def _refine(self, integral: Integral) -> None:
-        """Double the number of nodes for the rows that are not complete yet."""
-        rows, n_nodes = np.arange(self.end.n_samples), FIRST_NODES
-        allowed = COMPLETE * (1.0 + np.abs(integral.end - integral.start))
-        while len(rows) and n_nodes <= MAX_NODES:
-            integral.values[rows] = self._quadrature(rows, n_nodes)
-            rows = np.flatnonzero((np.abs(integral.delta) > allowed).any(axis=1))
-            n_nodes *= 2
+    def _response(self, rows: IntArray, t: FloatArray) -> FloatArray:
+        start, end = self.start.take(rows), self.end.take(rows)
+        local, _ = start.towards(end, t[:, None]).evaluate(self.question)
+        return self.question.select(local.value)
+
+    def _refine(self, integral: Integral, complete: float) -> None:
+        """Cut the lines, and parts of lines, that are not complete yet."""
+        n = self.end.n_samples
+        rows, t0, t1 = np.arange(n), np.zeros(n), np.ones(n)
+        f0, f1 = integral.start, integral.end
+        allowed = complete * (1.0 + np.abs(f1 - f0))
+        for n_cuts in range(MAX_CUTS + 1):
+            n_nodes = N_NODES if n_cuts <= N_HALVINGS else SHORT_NODES
+            parts, slopes = self._quadrature(rows, t0, t1, n_nodes)
+            missing = f1 - f0 - parts.sum(axis=1)
+            share = 1.0 if n_cuts == 0 else SHARE
+            done = (np.abs(missing) <= share * allowed[rows]).all(axis=1) | (n_cuts == MAX_CUTS)
+            done |= np.bincount(rows[~done], minlength=n)[rows] > MAX_PARTS
+            np.add.at(integral.values, rows[done], parts[done])
+            if done.all():
+                break
+            place = np.full(len(rows), 0.5)
+            if n_cuts >= N_HALVINGS and n_cuts % 3 != 2:
+                place = _kinks((f1 - f0) / (t1 - t0)[:, None], slopes, missing)
+            cut = t0 + place * (t1 - t0)
+            rows, t0, t1, f0, f1, cut = (part[~done] for part in (rows, t0, t1, f0, f1, cut))
+            f = self._response(rows, cut)
+            rows = np.concatenate([rows, rows])
+            t0, t1 = np.concatenate([t0, cut]), np.concatenate([cut, t1])
+            f0, f1 = np.concatenate([f0, f]), np.concatenate([f, f1])
+        self._complain(integral, 4.0 * allowed)
+
+    def _complain(self, integral: Integral, allowed: FloatArray) -> None:
+        """Warn of rows that are far from complete."""
+        missing = np.abs(integral.delta)
+        rows = np.flatnonzero((missing > allowed).any(axis=1))
         if len(rows):
-            missing = np.abs(integral.delta).max(axis=1)
-            worst = int(missing.argmax())
+            worst = int(missing.max(axis=1).argmax())
             warnings.warn(
-                f"With {MAX_NODES} steps the attributions of {len(rows)} rows don't sum up yet:"
-                f" {missing[worst]:.1e} is missing in row {worst}. The response has kinks; `delta`"
-                " holds what is missing in each row.",
+                f"The attributions of {len(rows)} rows don't sum up to the change of the response:"
+                f" {missing[worst].max():.1e} is missing in row {worst}. The response jumps, or its"
+                " gradient is not right; `delta` holds what is missing in each row.",
                 stacklevel=2,
             )
 
@@ -141,3 +182,18 @@ class Line:
         for first in range(0, len(rows), STRETCHES):
             part = slice(first, first + STRETCHES)
             np.add.at(values, rows[part], self._stretches(rows[part], t0[part], t1[part]))
+
+
+def _kinks(secant: FloatArray, slopes: FloatArray, missing: FloatArray) -> FloatArray:
+    """Guess where, between 0 and 1, parts of lines have a kink, from the slopes on both sides.
+
+    If the slope is s_0 up to the kink u and s_1 from there on, the secant has s_0 u + s_1 (1 - u).
+    """
+    worst = np.abs(missing).argmax(axis=1)[:, None]
+    first, last, mean = (
+        np.take_along_axis(each, worst, axis=1)[:, 0] for each in (slopes[0], slopes[-1], secant)
+    )
+    bend = last - first
+    place = (last - mean) / np.where(bend == 0.0, 1.0, bend)
+    found = (bend != 0.0) & (place > 0.0) & (place < 1.0)
+    return np.where(found, np.clip(place, SHORTEST, 1.0 - SHORTEST), 0.5)

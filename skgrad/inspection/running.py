@@ -29,17 +29,29 @@ class RunningMoments:
         """Add a chunk of rows."""
         if len(values) == 0:
             return
-        missing = np.isnan(values)
-        share = np.where(missing, 0.0, 1.0 if weight is None else weight[:, None])
-        here = share.sum(axis=0)
         reference = np.nan_to_num(values[0])  # of a constant column nothing is left but zeros
-        moved = np.where(missing, 0.0, values - reference)
-        shift = (share * moved).sum(axis=0) / np.maximum(here, TINY)
-        squares = (share * (moved - shift) ** 2).sum(axis=0)
+        moved = values - reference
+        if np.isnan(moved.sum()):
+            missing = np.isnan(moved)
+            share = np.where(missing, 0.0, 1.0 if weight is None else weight[:, None])
+            moved[missing] = 0.0
+            here = share.sum(axis=0)
+            shift = (share * moved).sum(axis=0) / np.maximum(here, TINY)
+            squares = (share * (moved - shift) ** 2).sum(axis=0)
+        else:  # several times as fast
+            w = np.ones(len(values)) if weight is None else weight
+            here = np.full(values.shape[1], w.sum())
+            shift = w @ moved / np.maximum(here, TINY)
+            moved -= shift
+            np.square(moved, out=moved)
+            squares = w @ moved
+        self._merge(here, reference + shift, squares)
+
+    def _merge(self, here: FloatArray, mean: FloatArray, squares: FloatArray) -> None:
+        """Merge the moments of a chunk, its weights being ``here``."""
         both = np.maximum(self.total + here, TINY)
-        step = np.where(here > 0.0, reference + shift - self.mean, 0.0)
-        step = np.where(self.total > 0.0, step, 0.0)
-        start = np.where(self.total > 0.0, self.mean, reference + shift)
+        step = np.where((here > 0.0) & (self.total > 0.0), mean - self.mean, 0.0)
+        start = np.where(self.total > 0.0, self.mean, mean)
         self._squares += squares + step**2 * self.total * here / both
         self.mean = np.where(here > 0.0, start + step * here / both, self.mean)
         self.total += here

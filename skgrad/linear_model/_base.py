@@ -27,6 +27,7 @@ from skgrad.callbacks import EarlyStopping
 from skgrad.certificates import ROUNDING
 from skgrad.coordinates import HugeColumnError
 from skgrad.linalg import COMPILED_SIZE
+from skgrad.linear_model._importances import LinearImportances, column_deviations
 from skgrad.linear_model._problem import Problem
 from skgrad.losses import get_loss
 from skgrad.objective import Objective
@@ -40,7 +41,7 @@ CHEAP_ACCURACY = 1e-4
 FAR_OFF = 1e3
 
 
-class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, NamedObjects):
+class LinearEstimator(LinearImportances, SparseCoefMixin, CallbackSupportMixin, NamedObjects):
     """Base of the linear estimators.
 
     A subclass translates its parameters and targets into a `Problem` and stores the coefficients
@@ -125,6 +126,7 @@ class LinearEstimator(SparseCoefMixin, CallbackSupportMixin, NamedObjects):
                     notice = given.notice(objective, w)
                     provable = problem.estimate is None  # the objective is all that was minimised
                     self._store(objective, w, result, solver, notice=notice, provable=provable)
+                    self._deviations = column_deviations(given, objective)
                     if stopping is not None:
                         self.history_["validation_loss"] = np.array(stopping.losses)
             self._stream: Any = None  # partial_fit starts a new stream from here

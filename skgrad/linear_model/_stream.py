@@ -10,6 +10,7 @@ import numpy as np
 from skgrad._estimators import unchanged_on_error
 from skgrad._threads import single_threaded_blas
 from skgrad._typing import FloatArray
+from skgrad.importances import ColumnMoments
 from skgrad.linear_model._base import LinearEstimator
 from skgrad.models import Standardization
 from skgrad.objective import Objective
@@ -25,6 +26,7 @@ class Stream:
     w: FloatArray
     state: State | None
     rng: np.random.Generator
+    moments: ColumnMoments | None = None  # of the rows of all calls
 
 
 class StreamingEstimator(LinearEstimator):
@@ -52,9 +54,12 @@ class StreamingEstimator(LinearEstimator):
                     objective, stream.w, tol=0.0, max_iter=1, horizon=self.max_iter,
                     rng=stream.rng, n_iter_no_change=self.n_iter_no_change, state=stream.state,
                 )  # fmt: skip
+                moments = ColumnMoments.of(problem.X, problem.sample_weight)
             earlier = getattr(self, "history_", None) if stream.state is not None else None
             self._store(objective, result.w, result, stream.solver, earlier=earlier, warn=False)
             stream.w, stream.state = result.w, result.state
+            stream.moments = moments if stream.moments is None else stream.moments + moments
+            self._deviations = stream.moments.deviation
             self._stream = stream
         return self
 

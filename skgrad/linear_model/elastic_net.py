@@ -94,6 +94,8 @@ class Lasso(SparseRegressor):
         The same, sparse.
     intercept_ : float or ndarray of shape (n_outputs,)
         Intercept; 0.0 without.
+    feature_importances_ : ndarray of shape (n_features,)
+        Sensitivity of the raw prediction to a standard deviation of each feature, in sum one.
     dual_gap_ : float
         Last estimate of how far the objective is above its minimum, summed over outputs.
     n_iter_ : int
@@ -175,7 +177,9 @@ class ElasticNet(SparseRegressor):
 
     Attributes
     ----------
-    coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, converged_, optimality_gap_
+    coef_, sparse_coef_, intercept_, feature_importances_, dual_gap_
+        As in `Lasso`.
+    n_iter_, converged_, optimality_gap_
         As in `Lasso`.
     history_, solver_, n_features_in_, feature_names_in_
         As in `LinearRegression`.

@@ -59,6 +59,8 @@ class HuberRegressor(FamiliarRegressor):
         Coefficients.
     intercept_ : float
         Intercept; 0.0 without.
+    feature_importances_ : ndarray of shape (n_features,)
+        Sensitivity of the raw prediction to a standard deviation of each feature, in sum one.
     scale_ : float
         Scale of the residuals.
     outliers_ : ndarray of shape (n_samples,)

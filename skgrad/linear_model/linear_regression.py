@@ -70,6 +70,8 @@ class LinearRegression(MultiOutputMixin, StreamingRegressor, LossRegressor):
         Coefficients.
     intercept_ : float or ndarray of shape (n_outputs,)
         Intercept; 0.0 without.
+    feature_importances_ : ndarray of shape (n_features,)
+        Sensitivity of the raw prediction to a standard deviation of each feature, in sum one.
     n_iter_ : int
         Iterations made.
     converged_ : bool

@@ -64,6 +64,8 @@ class LinearSVC(LinearClassifier):
         Coefficients.
     intercept_ : ndarray of shape (1,) or (n_classes,)
         Intercepts; 0.0 without.
+    feature_importances_ : ndarray of shape (n_features,)
+        Sensitivity of the raw prediction to a standard deviation of each feature, in sum one.
     n_iter_ : int
         Iterations made.
     converged_, optimality_gap_, gap_is_certified_, history_, solver_, n_features_in_,
@@ -173,6 +175,8 @@ class LinearSVR(StreamingRegressor):
         Coefficients.
     intercept_ : ndarray of shape (1,)
         Intercept, as an array as in scikit-learn; 0.0 without.
+    feature_importances_ : ndarray of shape (n_features,)
+        Sensitivity of the raw prediction to a standard deviation of each feature, in sum one.
     n_iter_ : int
         Iterations made.
     converged_, optimality_gap_, gap_is_certified_, history_, solver_, n_features_in_,

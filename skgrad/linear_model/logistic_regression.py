@@ -66,6 +66,8 @@ class LogisticRegression(LinearClassifier):
         Coefficients.
     intercept_ : ndarray of shape (1,) or (n_classes,)
         Intercepts; zeros without.
+    feature_importances_ : ndarray of shape (n_features,)
+        Sensitivity of the raw prediction to a standard deviation of each feature, in sum one.
     n_iter_ : ndarray of shape (1,)
         Iterations made, as an array as in scikit-learn.
     converged_ : bool

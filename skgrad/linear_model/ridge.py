@@ -53,6 +53,8 @@ class Ridge(MultiOutputMixin, FamiliarRegressor, LossRegressor):
         Coefficients.
     intercept_ : float or ndarray of shape (n_outputs,)
         Intercept; 0.0 without.
+    feature_importances_ : ndarray of shape (n_features,)
+        Sensitivity of the raw prediction to a standard deviation of each feature, in sum one.
     n_iter_ : int
         Iterations made.
     converged_, optimality_gap_, gap_is_certified_, history_, solver_, n_features_in_,

@@ -1,6 +1,6 @@
 """Losses: what one sample's prediction costs, as a function of the raw prediction."""
 
-from skgrad._parameters import unknown_name
+from skgrad._parameters import plug_in, unknown_name
 from skgrad.losses._base import Loss
 from skgrad.losses.absolute_error import AbsoluteError
 from skgrad.losses.cross_entropy import CrossEntropy
@@ -61,7 +61,8 @@ def get_loss(loss: str | Loss) -> Loss:
     Parameters
     ----------
     loss : str or Loss
-        A key of `LOSSES`, or an object.
+        A key of `LOSSES`, a name that another package registers under the entry point
+        "skgrad.losses", or an object.
 
     Returns
     -------
@@ -84,4 +85,7 @@ def get_loss(loss: str | Loss) -> Loss:
         return loss
     if isinstance(loss, str) and loss in LOSSES:
         return LOSSES[loss]()
+    plugged: type[Loss] | None = plug_in("skgrad.losses", loss)
+    if plugged is not None:
+        return plugged()
     raise unknown_name("loss", loss, LOSSES, "a Loss object")

@@ -29,11 +29,15 @@ class Standardization:
         Factor of each column. Zero pins a coefficient to zero (constant columns).
     rotation : array of shape (n_features, n_features), optional
         T, upper triangular; the identity by default.
+    deviation : array of shape (n_features,), optional
+        Standard deviations of the columns in float64, where centre and scale came from them; zero
+        for constant columns.
     """
 
     center: FloatArray
     scale: FloatArray
     rotation: FloatArray | None = None
+    deviation: FloatArray | None = None
     inverse_scale: FloatArray = field(init=False)  # zero for pinned columns
     inverse_rotation: FloatArray | None = field(init=False)
 

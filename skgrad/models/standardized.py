@@ -10,6 +10,7 @@ import numpy as np
 from skgrad._threads import map_in_order
 from skgrad._typing import FloatArray, IntArray, Matrix
 from skgrad.linalg import (
+    RowOrder,
     gram,
     is_compiled,
     is_small,
@@ -176,7 +177,7 @@ class Implicit(StandardizedMatrix):
     ) -> None:
         self.X, self.standardization, self.intercept = X, standardization, intercept
         self.n_samples, self.dtype, self.compiled = X.shape[0], X.dtype, compiled
-        self._order: IntArray | None = None
+        self._order: RowOrder | None = None
 
     def matmul(self, rows: FloatArray) -> FloatArray:
         p = self.X.shape[1]
@@ -196,7 +197,7 @@ class Implicit(StandardizedMatrix):
         product -= totals * self.standardization.center
         return np.hstack([self.standardization.pull(product), totals])
 
-    def _row_order(self) -> IntArray | None:
+    def _row_order(self) -> RowOrder | None:
         """Find, once, the order in which compiled products walk over sparse rows."""
         if self._order is None and self.compiled and not isinstance(self.X, np.ndarray):
             self._order = short_rows_first(self.X)

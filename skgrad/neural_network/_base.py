@@ -39,6 +39,7 @@ from skgrad.neural_network._building import (
     resolve_solver,
 )
 from skgrad.neural_network._fitted import attributes, flatten, parameters_of
+from skgrad.neural_network._importances import NetworkImportances
 from skgrad.neural_network._initialize import initial_parameters
 from skgrad.neural_network._monitor import Monitor
 from skgrad.neural_network._prediction import predict_raw
@@ -61,7 +62,7 @@ def learns_in_batches(estimator: Any) -> bool:
     return bool(network_solver(estimator.solver).stochastic)
 
 
-class MultilayerPerceptron(CallbackSupportMixin, NamedObjects):
+class MultilayerPerceptron(NetworkImportances, CallbackSupportMixin, NamedObjects):
     """Base of `MLPClassifier` and `MLPRegressor`."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -156,6 +157,7 @@ class MultilayerPerceptron(CallbackSupportMixin, NamedObjects):
                 except DivergenceError as error:
                     result = monitor.salvage(error)
                 self._store(objective, result, solver, monitor)
+                self._store_importances(task)
                 self._warn(result, monitor)
             self._stream: Stream | None = None
         return self
@@ -186,7 +188,8 @@ class MultilayerPerceptron(CallbackSupportMixin, NamedObjects):
                     objective, stream.w, tol=0.0, max_iter=1, horizon=self.max_iter,
                     rng=stream.rng, callbacks=[monitor], state=stream.state,
                 )  # fmt: skip
-            self._store(objective, result, solver, monitor)
+                self._store(objective, result, solver, monitor)
+                self._store_importances(task, in_stream=True)
             stream.w, stream.state = result.w, result.state
             self._stream = stream
         return self

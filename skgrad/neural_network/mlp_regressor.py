@@ -107,6 +107,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     ----------
     coefs_, intercepts_ : lists of ndarrays
         Weights, (n_in, n_out), and biases, (n_out,), of each layer.
+    feature_importances_ : ndarray of shape (n_features,)
+        Sensitivity of the raw prediction to a standard deviation of each feature, in sum one.
     n_iter_, t_ : int
         Epochs, and rows seen in them.
     loss_, best_loss_ : float

@@ -99,7 +99,7 @@ class NewtonCG(Solver):
     name = "newton_cg"
     first_order: ClassVar[bool] = True
     needs: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.SMOOTH_LOSS, Capability.SMOOTH_PENALTY}
+        {Capability.HESSIAN_PRODUCTS, Capability.SMOOTH_LOSS, Capability.SMOOTH_PENALTY}
     )
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "max_inner": [Interval(Integral, 1, None, closed="left")],

@@ -1,6 +1,6 @@
 """CoCoA: the minimum of smooth losses by way of the dual, on halves of the rows."""
 
-import math
+import itertools
 
 import numpy as np
 import pytest
@@ -10,7 +10,8 @@ from threadpoolctl import threadpool_limits
 from tolerances import coefficients
 
 from skgrad import LogisticRegression
-from skgrad._kernels.losses import slope_and_curvature
+from skgrad._kernels.losses import dual_step
+from skgrad.gaps import INTERCEPT_MARGIN
 from skgrad.losses import LOSSES, Logistic, SquaredHinge
 from skgrad.models import LinearModel
 from skgrad.objective import Objective
@@ -73,7 +74,7 @@ def test_the_dual_never_falls(loss, alpha, rng):
     point = dual.start(0.0)
     values = [dual_value(objective, point)]
     for _ in range(20):
-        dual.ascend(point, rng)
+        dual.ascend(point, dual.all_rows, rng)
         values.append(dual_value(objective, point))
     assert values[-1] > values[0]
     assert min(np.diff(values)) >= -1e-13 * abs(values[-1])
@@ -85,7 +86,7 @@ def test_coefficients_follow_the_dual_variables(intercept, rng):
     dual = objective.smooth_dual(0)
     point = dual.start(0.3)
     for _ in range(3):
-        dual.ascend(point, rng)
+        dual.ascend(point, dual.all_rows, rng)
     weighted = objective._rows.data.weigh(point.theta[:, None])[:, 0]
     mu = objective.penalty.strong_convexity
     np.testing.assert_allclose(point.coef, -(objective.X.T @ weighted) / mu, atol=1e-12)
@@ -102,7 +103,7 @@ def test_every_row_is_visited_once(rng):
         objective = Objective(LinearModel(2, 1, False), Logistic(), L2(1e15), X, y)
         dual = objective.smooth_dual(0)
         point = dual.start(0.0)
-        dual.ascend(point, rng)
+        dual.ascend(point, dual.all_rows, rng)
         np.testing.assert_allclose(point.theta, -0.5, rtol=1e-12)
 
 
@@ -189,7 +190,9 @@ def test_what_auto_takes(rng):
     # Rows have the squared norm 100: pull is 25 / (12,000 alpha).
     assert chosen(1e-2) is CoCoA
     assert chosen(1e-4) is SubsampledNewton
-    assert chosen(1e-2, SquaredHinge()) is SubsampledNewton
+    # With a margin, the pull is 200 / (12,000 alpha).
+    assert chosen(5e-3, SquaredHinge()) is CoCoA
+    assert chosen(1e-3, SquaredHinge()) is SubsampledNewton
 
 
 def test_what_it_refuses():
@@ -203,14 +206,91 @@ def test_what_it_refuses():
         solve(data.objective(Logistic(), L2(0.1)))
 
 
-@pytest.mark.parametrize("name", [*SMOOTH, "poisson"])
-def test_compiled_derivatives(name):
+@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("pull", [0.0, 0.3, 7.0, 1e4])
+def test_steps_of_one_variable(name, pull):
     loss = LOSSES[name]()
     formula, parameter = int(loss.formula.formula), float(loss.formula.parameter)
-    for y in {"binary01": (0.0, 1.0), "sign": (-1.0, 1.0)}.get(loss.target, (0.0, 0.3, 4.0)):
-        for z in (-700.0, -1.7, -0.2, 0.0, 0.6, 2.3, 50.0):
-            target, raw = np.array([[y]]), np.array([[z]])
-            slope, curvature = slope_and_curvature(formula, parameter, y, z)
-            assert slope == pytest.approx(loss.gradient(target, raw).item(), rel=1e-12)
-            assert curvature == pytest.approx(loss.curvature(target, raw).item(), rel=1e-12)
-    assert math.isfinite(slope)
+
+    def derivative(y, z):
+        return loss.gradient(np.array([[y]]), np.array([[z]])).item()
+
+    targets = {"binary01": (0.0, 1.0), "sign": (-1.0, 1.0)}.get(loss.target, (0.0, 0.3, 4.0))
+    points = (-700.0, -1.7, -0.2, 0.0, 0.25, 0.6, 2.3, 50.0)
+    for y, z, before in itertools.product(targets, points, points):
+        theta = derivative(y, before)
+        step, slope = dual_step(formula, parameter, y, z, theta, pull)
+        there = derivative(y, z - pull * step)
+        assert step * slope >= 0.0
+        if name == "logistic":
+            assert slope == pytest.approx(derivative(y, z) - theta, rel=1e-12, abs=1e-15)
+            # Newton's step ends before the optimum, or less far behind it than it was ahead.
+            assert abs(there - theta - step) <= abs(slope)
+        else:
+            assert theta + step == pytest.approx(there, rel=1e-9, abs=1e-9 * abs(slope))
+
+
+def margin_objective(rng, intercept=False):
+    """Most rows are beyond the margin, far or not."""
+    X = sparse_rows(400, 60, rng, density=0.1)
+    y = np.where(X @ rng.normal(size=60) > 0, 1.0, -1.0)
+    return Objective(LinearModel(60, 1, intercept), SquaredHinge(), L2(1e-4), X, y[:, None])
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_rows_at_rest_are_those_beyond_the_margin(intercept, rng):
+    objective = margin_objective(rng, intercept)
+    result = solve(objective, 1e-12)
+    ((dual, point),) = result.state.outputs
+    slopes = objective.multipliers(result.w)
+    rows = dual.moving_rows(point, slopes[:, 0])
+    assert dual.is_restful(point)
+    assert 0 < len(rows) < 0.8 * 400
+    np.testing.assert_array_equal(rows, np.flatnonzero(slopes))
+    assert dual.curved_share(point) == pytest.approx(len(rows) / 400)
+    best = solve(objective, 1e-13, Newton())
+    assert result.value == pytest.approx(best.value, rel=1e-9)
+
+
+def test_rows_wake_up_from_rest(rng):
+    objective = margin_objective(rng)
+    ((dual, point),) = solve(objective, 1e-12).state.outputs
+    point.theta[np.flatnonzero(point.theta)[::2]] = 0.0
+    point = dual.start(0.0, point.theta)
+    slopes = objective.multipliers(objective.smooth_dual_to_primal([point]))[:, 0]
+    awake = np.flatnonzero((point.theta == 0.0) & (slopes != 0.0))
+    assert len(awake) > 0
+    assert np.isin(awake, dual.moving_rows(point, slopes)).all()
+
+
+def test_an_epoch_over_some_rows_leaves_the_others(rng):
+    objective = sparse_objective(rng)
+    dual = objective.smooth_dual(0)
+    point, rows = dual.start(0.0), np.flatnonzero(rng.random(400) < 0.3)
+    dual.ascend(point, rows, rng)
+    np.testing.assert_array_equal(np.flatnonzero(point.theta), rows)
+
+
+def test_rows_that_pull_hard_move_one_after_the_other(rng):
+    # In one part a step is twice as long as in two: the first one of a single row tells.
+    for alpha, n_parts in ((1.0, 2), (1e-3, 1)):
+        X, y = np.full((1, 1), 2.0), np.full((1, 1), 1.0)
+        objective = Objective(LinearModel(1, 1, False), SquaredHinge(), L2(8.0 * alpha), X, y)
+        dual = objective.smooth_dual(0)
+        point = dual.start(0.0)
+        dual.ascend(point, dual.all_rows, rng)
+        pull = n_parts * 4.0 / (8.0 * alpha)
+        assert point.theta[0] == pytest.approx(-2.0 / (1.0 + 2.0 * pull), rel=1e-12)
+
+
+def test_gap_of_an_intercept_where_curvature_jumps():
+    # Without features, F(b) is quadratic between the margins, with its minimum at a half.
+    X, y = np.zeros((40, 1)), np.repeat([1.0, -1.0], [30, 10])
+    objective = Objective(LinearModel(1, 1, True), SquaredHinge(), L2(1.0), X, y[:, None])
+    at = [objective.value_and_gradient(np.array([0.0, b])) for b in (0.5, 0.6)]
+    excess, w, gradient = at[1][0] - at[0][0], np.array([0.0, 0.6]), at[1][1]
+    assert excess == pytest.approx(0.1**2)
+    assert objective.gradient_gap(w, gradient) == pytest.approx(0.6 * 0.2)
+    for share in (1.0, 0.5):
+        estimate = objective.gradient_gap(w, gradient, np.array([share]))
+        assert estimate == pytest.approx(2.0 * INTERCEPT_MARGIN * excess / share)

@@ -7,11 +7,17 @@ the rules of containers (`compose`) walk on into their parts.
 
 from skgrad.inspection.chain.errors import FiniteDifferenceWarning, NonDifferentiableError
 from skgrad.inspection.chain.local import SEVERAL, Leaf, Link, Local, Pieces, linked
-from skgrad.inspection.chain.rules import from_jacobian, register_jacobian, rule
-from skgrad.inspection.chain.walk import Response, Walk
+from skgrad.inspection.chain.rules import (
+    from_jacobian,
+    register_jacobian,
+    rule,
+    transform_rule,
+)
+from skgrad.inspection.chain.walk import WIDEST, Response, Walk
 
 __all__ = [
     "SEVERAL",
+    "WIDEST",
     "FiniteDifferenceWarning",
     "Leaf",
     "Link",
@@ -24,4 +30,5 @@ __all__ = [
     "linked",
     "register_jacobian",
     "rule",
+    "transform_rule",
 ]

@@ -16,6 +16,15 @@ def is_frame(X: Any) -> bool:
     return hasattr(X, "iloc") and hasattr(X, "columns")
 
 
+def is_documents(X: Any) -> bool:
+    """Tell whether X is one column of texts or of other things that a vectoriser reads."""
+    if hasattr(X, "iloc"):
+        return len(X.shape) == 1
+    one_column = isinstance(X, np.ndarray) and X.ndim == 1
+    first = next(iter(X), None) if isinstance(X, list | tuple) or one_column else None
+    return isinstance(first, str | bytes | dict)
+
+
 def width(X: Any) -> int:
     """Count the columns; a single series is one."""
     return 1 if len(X.shape) == 1 else int(X.shape[1])
@@ -74,8 +83,10 @@ def as_fitted(step: Any, X: Any) -> Any:
     if names is None:
         on_array = is_frame(X) and hasattr(step, "n_features_in_")
         return X.to_numpy() if on_array else X
-    if is_frame(X) or sparse.issparse(X) or len(names) != width(X):
+    if sparse.issparse(X) or len(names) != width(X):
         return X
+    if is_frame(X):  # a container's parts: what stands where is known, not how it is called
+        return X if list(X.columns) == list(names) else X.set_axis(list(names), axis=1)
     import pandas as pd
 
     return pd.DataFrame(np.asarray(X), columns=names)
@@ -85,7 +96,14 @@ def dense(X: Any) -> FloatArray:
     """Return numbers as a float64 array."""
     if sparse.issparse(X):
         return np.asarray(X.toarray(), dtype=np.float64)
+    if is_frame(X):  # pandas.NA has no float of its own
+        return np.asarray(X.to_numpy(dtype=np.float64, na_value=np.nan))
     return np.asarray(X, dtype=np.float64)
+
+
+def numbers(X: Any) -> Any:
+    """Return numbers as a float64 array, or as the sparse matrix that they are."""
+    return X if sparse.issparse(X) else dense(X)
 
 
 def like(X: Any, values: FloatArray) -> Any:
@@ -99,10 +117,12 @@ def like(X: Any, values: FloatArray) -> Any:
 
 def numeric_columns(X: Any) -> IntArray:
     """Find the columns that hold numbers (not booleans of a data frame's categories)."""
-    if not hasattr(X, "iloc"):
-        if X.dtype.kind in "biuf":
+    if not is_frame(X):
+        if getattr(X.dtype, "kind", "O") in "biuf":
             return np.arange(width(X))
-        return np.asarray([j for j in range(width(X)) if _holds_numbers(X[:, j])], dtype=np.intp)
+        columns = [X] if len(X.shape) == 1 else X.T
+        numeric = [j for j, column in enumerate(columns) if _holds_numbers(column)]
+        return np.asarray(numeric, dtype=np.intp)
     kinds = [getattr(dtype, "kind", "O") in "iufb" for dtype in X.dtypes]
     return np.flatnonzero(kinds)
 

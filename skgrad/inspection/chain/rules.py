@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from skgrad._typing import FloatArray
+from skgrad._typing import Array, FloatArray
 from skgrad.inspection.chain.local import Local
 
 # rule(step, X, walk) with a `Walk`; for a predictor, `walk.response` says what to compute.
@@ -16,22 +16,32 @@ Rule: TypeAlias = Callable[[Any, Any, Any], Local]
 R = TypeVar("R", bound=Callable[..., Local])
 
 _RULES: dict[type, Rule] = {}
+_TRANSFORM_RULES: dict[type, Rule] = {}
 
 
 def rule(*classes: type) -> Callable[[R], R]:
     """Register a rule for classes and their subclasses."""
+    return _registration(_RULES, classes)
 
+
+def transform_rule(*classes: type) -> Callable[[R], R]:
+    """Register a rule of what `transform` gives, for classes that may predict as well."""
+    return _registration(_TRANSFORM_RULES, classes)
+
+
+def _registration(rules: dict[type, Rule], classes: tuple[type, ...]) -> Callable[[R], R]:
     def register(function: R) -> R:
-        for cls in classes:
-            _RULES[cls] = function
+        rules.update(dict.fromkeys(classes, function))
         return function
 
     return register
 
 
-def find_rule(step: Any) -> Rule | None:
+def find_rule(step: Any, *, transforms: bool = False) -> Rule | None:
     """Find the rule of a step's class, or else of its nearest base class."""
-    return next((_RULES[cls] for cls in type(step).__mro__ if cls in _RULES), None)
+    registries = (_TRANSFORM_RULES, _RULES) if transforms else (_RULES,)
+    found = (rules[cls] for cls in type(step).__mro__ for rules in registries if cls in rules)
+    return next(found, None)
 
 
 def register_jacobian(cls: type, function: Callable[..., Any]) -> None:
@@ -82,10 +92,27 @@ def register_jacobian(cls: type, function: Callable[..., Any]) -> None:
         return from_jacobian(value, np.asarray(function(step, X), dtype=np.float64))
 
     _RULES[cls] = registered
+    _TRANSFORM_RULES.pop(cls, None)  # what the user says comes before a rule of ours
 
 
-def from_jacobian(value: Any, jacobian: FloatArray) -> Local:
-    """Pull by a Jacobian: (n_samples, n_out, n_in), or (n_out, n_in) of an affine step."""
-    if jacobian.ndim == 2:
-        return Local(value, lambda cotangent: cotangent @ jacobian, affine=True)
-    return Local(value, lambda cotangent: np.einsum("no,noi->ni", cotangent, jacobian))
+def from_jacobian(value: Any, jacobian: FloatArray, missing: Array | None = None) -> Local:
+    """Pull by a Jacobian: (n_samples, n_out, n_in), or (n_out, n_in) of an affine step.
+
+    Entries that are missing, shape (n_samples, n_in), do not move anything.
+    """
+    if missing is not None and missing.any():
+        return Local(value, lambda c: np.where(missing, 0.0, _product(c, jacobian)))
+    return Local(value, lambda c: _product(c, jacobian), affine=jacobian.ndim == 2)
+
+
+def _product(cotangent: FloatArray, jacobian: FloatArray) -> FloatArray:
+    """Multiply; NaN, which encoders send back, goes only where something depends on them."""
+    formula = "no,oi->ni" if jacobian.ndim == 2 else "no,noi->ni"
+    unknown = np.isnan(cotangent)
+    if not unknown.any():
+        return (
+            cotangent @ jacobian if jacobian.ndim == 2 else np.einsum(formula, cotangent, jacobian)
+        )
+    reached = np.einsum(formula, unknown.astype(np.float64), (jacobian != 0.0).astype(np.float64))
+    product = np.einsum(formula, np.where(unknown, 0.0, cotangent), jacobian)
+    return np.where(reached > 0.0, np.nan, product)

@@ -12,7 +12,7 @@ import numpy as np
 from skgrad._typing import FloatArray, IntArray
 from skgrad.inspection.chain.affine import probed
 from skgrad.inspection.chain.columns import as_fitted, dense, numeric_columns, width
-from skgrad.inspection.chain.differences import differenced
+from skgrad.inspection.chain.differences import differenced, spans
 from skgrad.inspection.chain.errors import FiniteDifferenceWarning, NonDifferentiableError
 from skgrad.inspection.chain.local import SEVERAL, Leaf, Local
 from skgrad.inspection.chain.rules import find_rule, from_jacobian
@@ -20,6 +20,8 @@ from skgrad.inspection.chain.rules import find_rule, from_jacobian
 Response: TypeAlias = Literal[
     "raw", "decision_function", "predict_proba", "predict_log_proba", "predict"
 ]
+Asked: TypeAlias = Response | Literal["transform"]
+WIDEST = "widest"
 Trail: TypeAlias = tuple[str, ...]
 
 
@@ -34,7 +36,8 @@ class Walk:
     names : ndarray of shape (n_original,)
         Names of the original columns.
     response : str
-        What a predictor at the end of the way is asked for; "raw" is what its link is put behind.
+        What a predictor at the end of the way is asked for; "raw" is what its link is put behind,
+        and "transform" is what the rules of transformers see.
     fallback : {"difference"} or None
         Whether differences may stand in for a derivative that does not exist or is not known.
     pins : mapping of trails to arrays, optional
@@ -45,17 +48,22 @@ class Walk:
     leaves : dict of trails to Leaf
         Shared by all parts of the walk: the leaves met so far.
     memory : dict of trails to anything
-        Shared by the walks over all chunks of the data: what the first one learnt about a step.
+        Shared by the walks over all chunks of the data: what the first one learnt about a step,
+        and under `WIDEST` the largest number of columns on the way.
     """
 
     sources: IntArray
     names: Any
-    response: Response = "raw"
+    response: Asked = "raw"
     fallback: Literal["difference"] | None = None
     pins: Mapping[Trail, Any] | None = None
     trail: Trail = ()
     leaves: dict[Trail, Leaf] = field(default_factory=dict)
-    memory: dict[Trail, Any] = field(default_factory=dict)
+    memory: dict[Any, Any] = field(default_factory=dict)
+
+    def asking(self, response: Response) -> Walk:
+        """Ask for another response."""
+        return replace(self, response=response)
 
     def into(self, name: str, sources: IntArray | None = None) -> Walk:
         """Go into a part; its input has other columns if ``sources`` are given."""
@@ -69,21 +77,32 @@ class Walk:
         return np.where(local.sources == SEVERAL, SEVERAL, self.sources[local.sources])
 
     def transform(self, step: Any, X: Any) -> Local:
-        """Apply a fitted transformer, by its rule or by one of those that serve all."""
+        """Apply a fitted transformer, and remember how wide its output is."""
+        local = self._transform(step, X)
+        self.memory[WIDEST] = max(self.memory.get(WIDEST, 0), width(local.value))
+        return local
+
+    def _transform(self, step: Any, X: Any) -> Local:
+        """Find its rule, or one of those that serve all."""
         if step is None or (isinstance(step, str) and step == "passthrough"):
             return Local(X, lambda cotangent: cotangent, np.arange(width(X)), affine=True)
-        X = as_fitted(step, X)
-        rule = find_rule(step)
+        X, walk = as_fitted(step, X), replace(self, response="transform")
+        rule = find_rule(step, transforms=True)
         if rule is not None:
-            return rule(step, X, self)
+            return rule(step, X, walk)
         if hasattr(step, "__sklearn_vjp__"):
             return Local(step.transform(X), lambda c: step.__sklearn_vjp__(X, c))
+        return walk.probe(step, X, "has no rule for its derivative and is not affine")
+
+    def probe(self, step: Any, X: Any, otherwise: str) -> Local:
+        """Apply a transformer that is affine, as a trial tells; if not, ``otherwise`` says why."""
         if self.trail not in self.memory:
             self.memory[self.trail] = probed(step, X)
-        jacobian = self.memory[self.trail]
-        if jacobian is not None:
-            return from_jacobian(step.transform(X), jacobian)
-        return self.difference(step, X, "has no rule for its derivative and is not affine")
+        found = self.memory[self.trail]
+        value = None if found is None else step.transform(X)
+        if found is None or not found.fits_data(step, X, value):
+            return self.difference(step, X, otherwise)
+        return from_jacobian(value, found.jacobian, missing=np.isnan(dense(X)))
 
     def respond(self, estimator: Any, X: Any) -> Local:
         """Apply a fitted predictor, or a pipeline that ends in one."""
@@ -98,7 +117,7 @@ class Walk:
 
     def output(self, step: Any, X: Any) -> Any:
         """Compute what the step gives: `transform`, or the response that is asked for."""
-        if hasattr(step, "transform") and not hasattr(step, "predict"):
+        if self.response == "transform":
             return step.transform(X)
         raw = ("decision_function", "predict_proba", "predict")
         asked = raw if self.response == "raw" else (self.response,)
@@ -136,7 +155,7 @@ class Walk:
             self.refuse(step, reason + ", and its input is not numeric")
         widths = (*self.trail, "widths")
         if widths not in self.memory:
-            self.memory[widths] = dense(X).std(axis=0)
+            self.memory[widths] = spans(X)
             warnings.warn(
                 f"{type(step).__name__} {reason}: average slopes over half a standard deviation to"
                 " both sides stand in for it.",

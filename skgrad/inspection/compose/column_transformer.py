@@ -10,7 +10,7 @@ from sklearn.compose import ColumnTransformer
 
 from skgrad._typing import FloatArray, IntArray
 from skgrad.inspection.chain import Local, Walk, rule
-from skgrad.inspection.chain.columns import dense, positions, take_columns, width
+from skgrad.inspection.chain.columns import dense, is_frame, positions, take_columns, width
 
 
 @rule(ColumnTransformer)
@@ -42,10 +42,11 @@ def column_transformer(step: Any, X: Any, walk: Walk) -> Local:
 
     locals_ = [local for _, _, local in parts]
     sources = [_sources(columns, local) for columns, _, local in parts]
+    as_sparse = bool(parts) and step.sparse_output_  # not set where nothing comes out
     return Local(
-        side_by_side([local.value for local in locals_], as_sparse=step.sparse_output_),
+        side_by_side([local.value for local in locals_], X, as_sparse=as_sparse),
         pull,
-        np.concatenate(sources),
+        np.concatenate([np.empty(0, dtype=np.intp), *sources]),
         affine=all(local.affine for local in locals_),
     )
 
@@ -65,8 +66,15 @@ def weighted(local: Local, weight: float | None) -> Local:
     return Local(value, lambda c: local.pull(weight * c), local.sources, affine=local.affine)
 
 
-def side_by_side(values: list[Any], *, as_sparse: bool) -> Any:
-    """Put outputs next to each other, as a CSR matrix or as an array."""
+def side_by_side(values: list[Any], X: Any, *, as_sparse: bool) -> Any:
+    """Put outputs next to each other, as a CSR matrix, a data frame or an array."""
+    if not values:
+        return np.empty((X.shape[0], 0))
+    if all(is_frame(value) for value in values):  # columns keep their types
+        import pandas as pd
+
+        index = values[0].index
+        return pd.concat([value.set_axis(index, axis=0) for value in values], axis=1)
     if as_sparse:
         columns = [value if sparse.issparse(value) else dense(value) for value in values]
         return sparse.hstack(columns).tocsr()

@@ -38,8 +38,8 @@ def feature_union(step: Any, X: Any, walk: Walk) -> Local:
     ]
     values = [local.value for local in locals_]
     return Local(
-        side_by_side(values, as_sparse=any(sparse.issparse(value) for value in values)),
+        side_by_side(values, X, as_sparse=any(sparse.issparse(value) for value in values)),
         pull,
-        np.concatenate(sources),
+        np.concatenate([np.empty(0, dtype=np.intp), *sources]),
         affine=all(local.affine for local in locals_),
     )

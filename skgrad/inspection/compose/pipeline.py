@@ -24,18 +24,20 @@ def pipeline(step: Any, X: Any, walk: Walk) -> Local:
         following = inside.transform(transformer, local.value)
         local, sources = following.after(local), inside.past(following)
     inside = walk.into(name, sources)
-    predicts = hasattr(last, "predict")
+    predicts = walk.response != "transform" and hasattr(last, "predict")
     return (inside.respond if predicts else inside.transform)(last, local.value).after(local)
 
 
 @rule(BaseSearchCV)
 def search(step: Any, X: Any, walk: Walk) -> Local:
     """Go on into the best estimator, refitted on all data."""
-    return walk.into("best_estimator_").respond(step.best_estimator_, X)
+    inside = walk.into("best_estimator_")
+    transforms = walk.response == "transform"
+    return (inside.transform if transforms else inside.respond)(step.best_estimator_, X)
 
 
 @rule(FrozenEstimator)
 def frozen(step: Any, X: Any, walk: Walk) -> Local:
     """Go on into the estimator that is kept from being fitted again."""
-    inner = step.estimator
-    return (walk.respond if hasattr(inner, "predict") else walk.transform)(inner, X)
+    transforms = walk.response == "transform"
+    return (walk.transform if transforms else walk.respond)(step.estimator, X)

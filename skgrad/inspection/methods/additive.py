@@ -10,7 +10,7 @@ from skgrad.inspection.baselines import BACKGROUND_ROWS, background
 from skgrad.inspection.chain import Local
 from skgrad.inspection.chain.columns import take_rows
 from skgrad.inspection.methods._base import Explained, Method, Task
-from skgrad.inspection.paths import Line
+from skgrad.inspection.paths import COMPLETE, Line
 from skgrad.inspection.points import Point
 
 
@@ -43,6 +43,7 @@ class Integrated(Method):
 
     name: ClassVar[str] = "integrated"
     additive: ClassVar[bool] = True
+    complete: ClassVar[float] = COMPLETE
 
     def __init__(self, task: Task) -> None:
         super().__init__(task)
@@ -71,7 +72,7 @@ class Integrated(Method):
             start = point.take(np.zeros(n, dtype=np.intp))
             at_start = local if n == 1 else start.evaluate(task.question)[0]
             line = Line(task.question, start, end, at_start, at_end)
-            integrals.append(line.integrate(task.n_steps))
+            integrals.append(line.integrate(task.n_steps, complete=self.complete))
         return Explained(
             np.mean([integral.values for integral in integrals], axis=0),
             np.mean([integral.delta for integral in integrals], axis=0),
@@ -88,6 +89,7 @@ class Expected(Integrated):
     """
 
     name: ClassVar[str] = "expected"
+    complete: ClassVar[float] = 1e-4  # of each path: their mean is better, and there are many
 
     def _baseline_points(self) -> list[tuple[Point, Local]]:
         """Draw the background, or average all of it where that is the same."""

@@ -116,14 +116,99 @@ class TwoClasses(Link):
         )
 
 
+class Shares(Quadrature):
+    """A function of each raw prediction, divided by the sum over all; uniform where that is 0.
+
+    Parameters
+    ----------
+    link : Elementwise
+        The function, not negative.
+    """
+
+    def __init__(self, link: Elementwise) -> None:
+        self.link = link
+
+    def value(self, raw: FloatArray) -> FloatArray:
+        parts = self.link.value(raw)
+        total = parts.sum(axis=1, keepdims=True)
+        uniform = np.full_like(parts, 1.0 / parts.shape[1])
+        return np.divide(parts, total, out=uniform, where=total != 0.0)
+
+    def pull(self, raw: FloatArray, cotangent: FloatArray) -> FloatArray:
+        total = self.link.value(raw).sum(axis=1, keepdims=True)
+        centred = cotangent - (self.value(raw) * cotangent).sum(axis=1, keepdims=True)
+        slope = np.divide(centred, total, out=np.zeros_like(raw), where=total != 0.0)
+        return self.link.pull(raw, slope)
+
+
+class Logarithm(Quadrature):
+    """The logarithms of another link's responses.
+
+    Parameters
+    ----------
+    link : Link
+        Gives positive responses.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+
+    def value(self, raw: FloatArray) -> FloatArray:
+        logarithms: FloatArray = np.log(self.link.value(raw))
+        return logarithms
+
+    def pull(self, raw: FloatArray, cotangent: FloatArray) -> FloatArray:
+        return self.link.pull(raw, cotangent / self.link.value(raw))
+
+
+class Votes(Quadrature):
+    r"""Scores of K classes made of the margins of all pairs of them.
+
+    .. math:: f_k = v_k + \frac{s_k}{3 (|s_k| + 1)}
+
+    with :math:`v_k` the pairs that class k wins, which are constant almost everywhere, and
+    :math:`s_k` the sum of its margins, so that the derivative is that of the second term.
+
+    Parameters
+    ----------
+    n_classes : int
+        Number of classes. The pairs are (0, 1), (0, 2), ..., (1, 2), ...; a positive margin speaks
+        for the second class.
+    """
+
+    def __init__(self, n_classes: int) -> None:
+        first, second = np.triu_indices(n_classes, 1)
+        pairs = np.arange(len(first))
+        self.signs = np.zeros((len(first), n_classes))
+        self.signs[pairs, first], self.signs[pairs, second] = -1.0, 1.0
+
+    def value(self, raw: FloatArray) -> FloatArray:
+        second_wins = (raw > 0.0).astype(np.float64)
+        votes = second_wins @ (self.signs > 0.0) + (1.0 - second_wins) @ (self.signs < 0.0)
+        total = raw @ self.signs
+        scores: FloatArray = votes + total / (3.0 * (np.abs(total) + 1.0))
+        return scores
+
+    def pull(self, raw: FloatArray, cotangent: FloatArray) -> FloatArray:
+        slope = 1.0 / (3.0 * np.square(np.abs(raw @ self.signs) + 1.0))
+        pulled: FloatArray = (slope * cotangent) @ self.signs.T
+        return pulled
+
+
 def _sigmoid_slope(z: FloatArray) -> FloatArray:
     slope: FloatArray = expit(z) * expit(-z)
     return slope
 
 
+IDENTITY = Elementwise(lambda z: z, np.ones_like)
 EXP = Elementwise(np.exp, np.exp)
 SIGMOID = Elementwise(expit, _sigmoid_slope)
 LOG_SIGMOID = Elementwise(log_expit, lambda z: expit(-z))
+LOG = Elementwise(np.log, lambda z: 1.0 / z)
+# Probabilities of the modified Huber loss: (z + 1) / 2 between -1 and 1.
+RAMP = Elementwise(
+    lambda z: 0.5 * (np.clip(z, -1.0, 1.0) + 1.0), lambda z: np.where(np.abs(z) < 1.0, 0.5, 0.0)
+)
 # What the probabilities of classifiers are, and their logarithms, for one and for several raw
 # predictions.
 CLASS_LINKS: dict[tuple[str, bool], Link] = {

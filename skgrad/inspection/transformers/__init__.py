@@ -1,5 +1,41 @@
 """Rules of transformers, one kind in one file."""
 
-from skgrad.inspection.transformers import encoders, imputers, scalers
+from skgrad.inspection.transformers import (
+    discrete,
+    distances,
+    encoders,
+    functions,
+    imputers,
+    iterative_imputer,
+    kernel_maps,
+    linear_maps,
+    machines,
+    norms,
+    polynomials,
+    powers,
+    quantiles,
+    scalers,
+    selection,
+    splines,
+    texts,
+)
 
-__all__ = ["encoders", "imputers", "scalers"]
+__all__ = [
+    "discrete",
+    "distances",
+    "encoders",
+    "functions",
+    "imputers",
+    "iterative_imputer",
+    "kernel_maps",
+    "linear_maps",
+    "machines",
+    "norms",
+    "polynomials",
+    "powers",
+    "quantiles",
+    "scalers",
+    "selection",
+    "splines",
+    "texts",
+]

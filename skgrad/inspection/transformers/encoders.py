@@ -6,7 +6,7 @@ from copy import copy
 from typing import Any
 
 import numpy as np
-from sklearn.preprocessing import Binarizer, KBinsDiscretizer, OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from skgrad._typing import IntArray
 from skgrad.inspection.chain import Local, Walk, rule
@@ -18,10 +18,13 @@ def one_hot_encoder(step: Any, X: Any, walk: Walk) -> Local:
     return walk.leaf(step, X, one_hot_owners(step), step.n_features_in_)
 
 
-@rule(KBinsDiscretizer, Binarizer)
-def discretizer(step: Any, X: Any, walk: Walk) -> Local:
-    """Refuse: a slope of zero almost everywhere would say that nothing depends on the input."""
-    return walk.difference(step, X, "is piecewise constant: its gradient is 0 almost everywhere")
+@rule(OrdinalEncoder, TargetEncoder)
+def number_encoder(step: Any, X: Any, walk: Walk) -> Local:
+    """Give each number to its column; there is one for each class where several are predicted."""
+    n_in, n_each = step.n_features_in_, 1
+    if isinstance(step, TargetEncoder) and step.target_type_ == "multiclass":
+        n_each = len(step.classes_)
+    return walk.leaf(step, X, np.repeat(np.arange(n_in), n_each), n_in)
 
 
 def one_hot_owners(step: Any) -> IntArray:
@@ -35,9 +38,9 @@ def one_hot_owners(step: Any) -> IntArray:
     owners: list[int] = []
 
     def record(name: str, category: Any) -> str:
-        if name in number:  # scikit-learn first tries the function on a name of its own
-            owners.append(number[name])
+        owners.append(number.get(name, -1))
         return f"{name}_{len(owners)}"
 
     copy(step).set_params(feature_name_combiner=record).get_feature_names_out()
-    return np.asarray(owners, dtype=np.intp)
+    # scikit-learn tries the function once, on a name of its own, before it uses it.
+    return np.asarray(owners[1:], dtype=np.intp)

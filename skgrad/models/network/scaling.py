@@ -30,6 +30,13 @@ class ColumnScaler(NamedTuple):
             scaled /= np.sqrt(root, out=root)
         return scaled
 
+    def slope(self, X: FloatArray) -> FloatArray:
+        r"""Differentiate: :math:`s / (1 + (z / b)^2)^{3/2}`, of shape (n_rows, n_features)."""
+        if self.bend == np.inf:
+            return np.broadcast_to(self.scale, X.shape)
+        root = np.square((X - self.center) * (self.scale / self.bend))
+        return np.asarray(self.scale / (1.0 + root) ** 1.5)
+
 
 class InputScaling(Parameterized, ABC):
     """A way to find centre and scale of each column on training data."""
