@@ -194,6 +194,11 @@ class Frame:
         """Typical curvature along a coordinate: all standardised columns have the loss's."""
         return self._loss_curvature
 
+    def random_start(self, w: FloatArray, spread: float, rng: np.random.Generator) -> FloatArray:
+        """Draw a start around w; all standardised columns call for coefficients of one size."""
+        drawn = w + spread * rng.standard_normal(len(w))
+        return drawn.astype(self.dtype, copy=False)
+
     @property
     def cheap_products(self) -> bool:
         """Whether products with the data cost less than the interpreter's overhead."""
@@ -219,6 +224,10 @@ class Frame:
             return 0.0
         strongest = float(np.max(self.penalty.output_convexity))
         return strongest * self.standardization.largest_gain() ** 2
+
+    def penalty_convexity(self) -> float:
+        """Compute the least curvature that the penalty gives a coefficient in these coordinates."""
+        return self.penalty.strong_convexity * self.standardization.smallest_gain() ** 2
 
     def row_pull(self) -> float:
         """Bound the curvature that a row of mean size adds, relative to that of an L2 penalty."""

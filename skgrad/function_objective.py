@@ -83,6 +83,11 @@ class FunctionObjective:
         """Where the run began."""
         return self._start
 
+    def random_start(self, w: FloatArray, spread: float, rng: np.random.Generator) -> FloatArray:
+        """Draw a start around w."""
+        drawn = w + spread * rng.standard_normal(w.size)
+        return drawn.astype(self.dtype, copy=False)
+
     def gradient_gap(self, w: FloatArray, gradient: FloatArray) -> float:
         """Nothing bounds the distance to the minimum of an unknown function."""
         return math.nan

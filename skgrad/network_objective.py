@@ -154,6 +154,13 @@ class NetworkObjective:
         """Guess how far a parameter has to move."""
         return DISPLACEMENT
 
+    def random_start(self, w: FloatArray, spread: float, rng: np.random.Generator) -> FloatArray:
+        """Draw a start like w: each layer's weights in another order, as if initialised anew."""
+        drawn = w.copy()
+        for where in self._weights:
+            drawn[where] = rng.permutation(w[where])
+        return drawn
+
     def rough_value(self, w: FloatArray) -> float:
         """Compute F(w) of some rows."""
         return self.subsample(START_ROWS).value(w)

@@ -3,16 +3,20 @@
 import numpy as np
 
 from skgrad.solvers import (
+    BFGS,
     LBFGS,
     AugmentedLagrangian,
     InteriorPoint,
     Newton,
     NewtonCG,
     ProximalNewton,
+    Smoothing,
     Solver,
+    Subgradient,
+    TrustRegion,
 )
 
-SECOND_ORDER = (Newton, NewtonCG, ProximalNewton, LBFGS, InteriorPoint)
+SECOND_ORDER = (Newton, NewtonCG, ProximalNewton, BFGS, LBFGS, InteriorPoint, TrustRegion)
 
 # Largest relative suboptimality (F(w) - min F) / |min F| of a solver's answer.
 SUBOPTIMALITY = {
@@ -20,11 +24,13 @@ SUBOPTIMALITY = {
     ("float64", "second"): 1e-6,
     ("float64", "multipliers"): 1e-6,
     ("float64", "stochastic"): 1e-3,
+    ("float64", "subgradient"): 1e-3,
     ("float32", "first"): 1e-5,
     ("float32", "second"): 1e-5,
     # Multipliers are differences divided by the width of a smoothing that goes to zero.
     ("float32", "multipliers"): 1e-3,
     ("float32", "stochastic"): 1e-3,
+    ("float32", "subgradient"): 1e-3,
 }
 # At a kink gradients stay as large as ever: only a decaying rate ends there.
 KINKED_SUBOPTIMALITY = 5e-3
@@ -46,8 +52,10 @@ def order(solver: Solver) -> str:
     """Tell which row of the table is a solver's."""
     if solver.stochastic:
         return "stochastic"
-    if isinstance(solver, AugmentedLagrangian):
+    if isinstance(solver, AugmentedLagrangian | Smoothing):
         return "multipliers"
+    if isinstance(solver, Subgradient):
+        return "subgradient"
     return "second" if isinstance(solver, SECOND_ORDER) else "first"
 
 

@@ -27,6 +27,10 @@ class UpdateFormula(IntEnum):
     ADAGRAD = 1
     RMSPROP = 2
     ADAM = 3
+    ADADELTA = 4
+    ADAMAX = 5
+    AMSGRAD = 6
+    NADAM = 7
 
 
 class CompiledLoss(NamedTuple):
@@ -46,3 +50,18 @@ class CompiledUpdate(NamedTuple):
     def is_plain(self) -> bool:
         """Whether a coordinate moves only if its gradient is not zero."""
         return self.formula == UpdateFormula.SGD and self.parameters[0] == 0.0
+
+
+def nesterov_shares(beta: float, decay: float, t: int) -> tuple[float, float]:
+    """Compute the factors of gradient and mean in Nadam's t-th update; compiled loops use it, too.
+
+    The product of the momenta, each at most beta, no longer counts after some forty updates for
+    beta = 0.9, so that this costs no more in late updates than in early ones.
+    """
+    product, k = 1.0, 0
+    while k < t and product > 1e-17:
+        k += 1
+        product *= beta * (1.0 - 0.5 * 0.96 ** (decay * k))
+    now = beta * (1.0 - 0.5 * 0.96 ** (decay * t))
+    ahead = beta * (1.0 - 0.5 * 0.96 ** (decay * (t + 1)))
+    return (1.0 - now) / (1.0 - product), ahead / (1.0 - product * ahead)

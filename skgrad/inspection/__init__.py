@@ -11,6 +11,7 @@ from skgrad.inspection.displays import (
     AttributionDisplay,
     FeatureImportanceDisplay,
     MarginalEffectDisplay,
+    SolverComparisonDisplay,
 )
 from skgrad.inspection.effects import average_marginal_effects, loss_sensitivity
 from skgrad.inspection.gradients import input_gradients, input_jacobian, vjp
@@ -28,6 +29,7 @@ __all__ = [
     "GradientImportance",
     "MarginalEffectDisplay",
     "NonDifferentiableError",
+    "SolverComparisonDisplay",
     "attributions",
     "average_marginal_effects",
     "check_attribution_axioms",

@@ -113,7 +113,7 @@ class LinearEstimator(LinearImportances, SparseCoefMixin, CallbackSupportMixin, 
                     run = partial(
                         solver.run, tol=self._tolerance(objective), max_iter=self.max_iter,
                         horizon=self.max_iter,
-                        rng=self._rng() if rng is None and solver.stochastic else rng,
+                        rng=self._rng() if rng is None and solver.draws else rng,
                         n_iter_no_change=self.n_iter_no_change,
                         callbacks=[*callbacks, *bridge],
                     )  # fmt: skip
@@ -269,7 +269,8 @@ class LinearEstimator(LinearImportances, SparseCoefMixin, CallbackSupportMixin, 
     @staticmethod
     def _proven_gap(objective: Objective, w: FloatArray, result: Result, solver: Solver) -> float:
         """Compute an upper bound of the relative gap, NaN if there is none."""
-        if w is not result.w or not result.value or solver.stochastic:
+        noisy = solver.stochastic or not solver.provable
+        if w is not result.w or not result.value or noisy:
             return np.nan  # the bound of noisy iterates is loose, and would cost half an epoch
         if result.state.bound == result.state.bound:
             rounding = ROUNDING * float(np.finfo(objective.dtype).eps)

@@ -12,7 +12,7 @@ from skgrad._typing import FloatArray
 from skgrad.linear_model._classifier import LinearClassifier
 from skgrad.linear_model._problem import Problem, as_column, check_magnitude
 from skgrad.linear_model._regressor import StreamingRegressor
-from skgrad.losses import EpsilonInsensitive, SquaredEpsilonInsensitive, get_loss
+from skgrad.losses import EpsilonInsensitive, Loss, SquaredEpsilonInsensitive, get_loss
 from skgrad.penalties import L2
 from skgrad.solvers import Solver
 
@@ -30,8 +30,9 @@ class LinearSVC(LinearClassifier):
     ----------
     C : float, default=1.0
         Inverse strength of the penalty.
-    loss : {"squared_hinge", "hinge"}, default="squared_hinge"
-        Loss.
+    loss : {"squared_hinge", "hinge"} or Loss, default="squared_hinge"
+        Loss, by name or as an object for labels of -1 and +1, such as
+        ``skgrad.losses.Smoothed(Hinge(), mu=0.1)``.
     fit_intercept : bool, default=True
         Whether to fit an intercept. It is never penalised.
     class_weight : dict, "balanced" or None, default=None
@@ -89,14 +90,14 @@ class LinearSVC(LinearClassifier):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **LinearClassifier._parameter_constraints,
-        "loss": [StrOptions({"squared_hinge", "hinge"})],
+        "loss": [StrOptions({"squared_hinge", "hinge"}), Loss],
     }
 
     def __init__(
         self,
         C: float = 1.0,
         *,
-        loss: str = "squared_hinge",
+        loss: str | Loss = "squared_hinge",
         fit_intercept: bool = True,
         class_weight: Any = None,
         solver: str | Solver = "auto",
@@ -124,6 +125,12 @@ class LinearSVC(LinearClassifier):
     def _problem(
         self, X: Any, y: Any, sample_weight: Any, *, first: bool, classes: Any = None
     ) -> Problem:
+        loss = get_loss(self.loss)
+        if loss.target != "sign":
+            raise ValueError(
+                f"loss={self.loss!r} is not made for labels of -1 and +1. LinearSVC takes "
+                "'squared_hinge', 'hinge', or a Loss object for such labels."
+            )
         X, codes, weight, class_weight = self._labels(X, y, sample_weight, classes, first=first)
         n_classes = len(self.classes_)
         total = float(len(codes) if weight is None else weight.sum())
@@ -138,9 +145,7 @@ class LinearSVC(LinearClassifier):
             factor = factor if n_classes == 2 else np.where(sign > 0, factor, X.dtype.type(1.0))
             weight = factor if weight is None else weight * factor
         penalty = L2(1.0 / (self.C * total))
-        return Problem(
-            get_loss(self.loss), penalty, X, sign, weight, sign.shape[1], total_weight=total
-        )
+        return Problem(loss, penalty, X, sign, weight, sign.shape[1], total_weight=total)
 
     def _coef_attributes(self, coef: FloatArray, intercept: FloatArray) -> dict[str, Any]:
         return {"coef_": coef, "intercept_": intercept if self.fit_intercept else 0.0}

@@ -13,6 +13,7 @@ from skgrad.losses.multi_quantile import MultiQuantile
 from skgrad.losses.multinomial import Multinomial
 from skgrad.losses.poisson import Poisson
 from skgrad.losses.quantile import Quantile
+from skgrad.losses.smoothed import Smoothed
 from skgrad.losses.squared_error import SquaredError
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Multinomial",
     "Poisson",
     "Quantile",
+    "Smoothed",
     "SquaredEpsilonInsensitive",
     "SquaredError",
     "SquaredHinge",

@@ -81,6 +81,10 @@ class Huber(Loss):
     def curvature(self, y: Array, raw: FloatArray) -> FloatArray:
         return (np.abs(raw - y) <= float(self.delta)).astype(raw.dtype)
 
+    def clip_dual(self, y: Array, dual: FloatArray) -> FloatArray:
+        clipped: FloatArray = dual.clip(-float(self.delta), float(self.delta))
+        return clipped
+
     def conjugate(self, y: Array, dual: FloatArray) -> FloatArray:
         inside = np.abs(dual) <= float(self.delta) * (1.0 + border_tolerance(dual))
         return np.where(inside, dual * (y + 0.5 * dual), inf)

@@ -4,9 +4,7 @@ import numpy as np
 
 from skgrad._typing import Array, FloatArray
 from skgrad.losses._base import Loss
-
-# Fraction of a unit slope by which two slopes must differ to tell a kink from a smooth piece.
-KINK_TOLERANCE = 1e-6
+from skgrad.losses.smoothed import Smoothed
 
 
 class MoreauEnvelope(Loss):
@@ -61,25 +59,17 @@ class MoreauEnvelope(Loss):
         return self.value_and_gradient(y, raw)[0]
 
     def gradient(self, y: Array, raw: FloatArray) -> FloatArray:
-        target, point, shifted = self._proximal_point(y, raw)
-        return self.loss.clip_dual(target, (shifted - point) / self.width)
+        target, shifted = self._split(y, raw)
+        return self._smoothed.gradient(target, shifted)
 
     def value_and_gradient(self, y: Array, raw: FloatArray) -> tuple[FloatArray, FloatArray]:
-        target, point, shifted = self._proximal_point(y, raw)
-        gradient = (shifted - point) / self.width
-        value = self.loss.value(target, point)
-        value += (0.5 * self.width) * gradient * gradient
-        return value, gradient
+        target, shifted = self._split(y, raw)
+        return self._smoothed.value_and_gradient(target, shifted)
 
     def curvature(self, y: Array, raw: FloatArray) -> FloatArray:
         """Slope of the gradient: 1 / width where the proximal point sits at a kink of the loss."""
-        target, point, shifted = self._proximal_point(y, raw)
-        slope = (shifted - point) / self.width
-        kink = np.abs(slope - self.loss.gradient(target, point)) > KINK_TOLERANCE
-        inner = self.loss.curvature(target, point)
-        return np.where(kink, 1.0 / self.width, inner / (1.0 + self.width * inner)).astype(
-            raw.dtype
-        )
+        target, shifted = self._split(y, raw)
+        return self._smoothed.curvature(target, shifted)
 
     def conjugate(self, y: Array, dual: FloatArray) -> FloatArray:
         target, shift = np.hsplit(y, 2)
@@ -89,8 +79,10 @@ class MoreauEnvelope(Loss):
         target, shift = np.hsplit(y, 2)
         return np.asarray(self.loss.constant(target, weights) - weights @ shift / weights.sum())
 
-    def _proximal_point(self, y: Array, raw: FloatArray) -> tuple[Array, FloatArray, FloatArray]:
+    @property
+    def _smoothed(self) -> Smoothed:
+        return Smoothed(self.loss, self.width)
+
+    def _split(self, y: Array, raw: FloatArray) -> tuple[Array, FloatArray]:
         n_outputs = raw.shape[1]
-        target = y[:, :n_outputs]
-        shifted = raw + y[:, n_outputs:]
-        return target, self.loss.prox(target, shifted, self.width), shifted
+        return y[:, :n_outputs], raw + y[:, n_outputs:]

@@ -83,6 +83,14 @@ class Standardization:
             gradient = gradient @ self.inverse_rotation
         return gradient * self.inverse_scale
 
+    def smallest_gain(self) -> float:
+        """Compute the least factor by which `coef_to_user` may shorten; 0 if no column counts."""
+        used = self.scale > 0.0
+        if self.rotation is None or not used.any():
+            return float(self.scale[used].min()) if used.any() else 0.0
+        linear = self.scale[used, None].astype(np.float64) * self.rotation[np.ix_(used, used)]
+        return float(np.linalg.svd(linear, compute_uv=False)[-1])
+
     def largest_gain(self) -> float:
         """Bound the factor by which coefficients grow from a solver's coordinates to the user's."""
         largest = float(self.scale.max(initial=0.0))

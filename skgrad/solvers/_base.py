@@ -164,6 +164,14 @@ class Solver(Parameterized, ABC):
     first_order: ClassVar[bool] = False
     # Solvers whose iterates stay noisy count as converged at a looser suboptimality.
     acceptable_gap: ClassVar[float] = 1e-6
+    # Whether a bound from the subgradients at the last iterate is worth a pass over the data: not
+    # where iterates jump about kinks.
+    provable: ClassVar[bool] = True
+
+    @property
+    def draws(self) -> bool:
+        """Whether a run draws random numbers."""
+        return self.stochastic
 
     def batching(self, n_samples: int) -> Batching | None:
         """Tell what batches iterations make of so many rows; None where they see all rows."""
@@ -253,7 +261,7 @@ class Solver(Parameterized, ABC):
         Result
         """
         self.check(objective)
-        if rng is None and self.stochastic:
+        if rng is None and self.draws:
             rng = np.random.default_rng(0)
         settings = Run(rng, tol, n_iter_no_change, max_iter if horizon is None else horizon)
         callbacks = tuple(callbacks)

@@ -7,14 +7,22 @@ from skgrad.solvers._auto import choose_for_smooth_loss
 from skgrad.solvers._base import (
     Solver,
 )
+from skgrad.solvers.adadelta import Adadelta
 from skgrad.solvers.adagrad import AdaGrad
 from skgrad.solvers.adam import Adam
+from skgrad.solvers.adamax import Adamax
+from skgrad.solvers.adamw import AdamW
+from skgrad.solvers.amsgrad import AMSGrad
 from skgrad.solvers.augmented_lagrangian import AugmentedLagrangian
+from skgrad.solvers.bfgs import BFGS
+from skgrad.solvers.chain import Chain
 from skgrad.solvers.cocoa import CoCoA
 from skgrad.solvers.dual_coordinate_ascent import DualCoordinateAscent
 from skgrad.solvers.gradient_descent import GradientDescent
 from skgrad.solvers.interior_point import InteriorPoint
 from skgrad.solvers.lbfgs import LBFGS
+from skgrad.solvers.multi_start import MultiStart
+from skgrad.solvers.nadam import Nadam
 from skgrad.solvers.natural_gradient import NaturalGradient
 from skgrad.solvers.newton import Newton
 from skgrad.solvers.newton_cg import NewtonCG
@@ -25,8 +33,11 @@ from skgrad.solvers.sag import SAG
 from skgrad.solvers.saga import SAGA
 from skgrad.solvers.sdca import SDCA
 from skgrad.solvers.sgd import SGD
+from skgrad.solvers.smoothing import Smoothing
+from skgrad.solvers.subgradient import Subgradient
 from skgrad.solvers.subsampled_newton import SubsampledNewton
 from skgrad.solvers.svrg import SVRG
+from skgrad.solvers.trust_region import TrustRegion
 
 # The interior point method factorises some fifteen times, the alternative makes hundreds of passes.
 LARGEST_INTERIOR_BLOCK = 1000
@@ -41,12 +52,19 @@ SOLVERS: dict[str, type[Solver]] = {
         SGD,
         AdaGrad,
         RMSProp,
+        Adadelta,
         Adam,
+        AdamW,
+        Adamax,
+        AMSGrad,
+        Nadam,
         NaturalGradient,
+        BFGS,
         LBFGS,
         Newton,
         SubsampledNewton,
         NewtonCG,
+        TrustRegion,
         ProximalGradient,
         ProximalNewton,
         InteriorPoint,
@@ -57,6 +75,10 @@ SOLVERS: dict[str, type[Solver]] = {
         SAGA,
         SVRG,
         SDCA,
+        Subgradient,
+        Smoothing,
+        Chain,
+        MultiStart,
     )
 }
 # Names that scikit-learn's linear models know, and the solver here that is most like them.

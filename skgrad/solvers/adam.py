@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from numbers import Real
-from typing import Any, ClassVar
-
 import numpy as np
-from sklearn.utils._param_validation import Interval
 
 from skgrad._kernels.formulas import CompiledUpdate, UpdateFormula
 from skgrad._typing import FloatArray
-from skgrad.objective import Objective
-from skgrad.schedules import Schedule
-from skgrad.solvers._stochastic import Moments, StochasticSolver, displacement_scale
+from skgrad.solvers._adam_family import AdamFamily
+from skgrad.solvers._stochastic import Moments
 
 
-class Adam(StochasticSolver):
+class Adam(AdamFamily):
     r"""Adaptive moment estimation of Kingma and Ba.
 
     .. math:: m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \qquad
@@ -59,38 +54,6 @@ class Adam(StochasticSolver):
     """
 
     name = "adam"
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-    }
-
-    def __init__(
-        self,
-        learning_rate: float | str | Schedule = "auto",
-        *,
-        batch_size: int | str = "auto",
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        shuffle: bool = True,
-        clip: float | tuple[str, float] | None = None,
-        average: bool = False,
-        weight_decay: float = 0.0,
-    ) -> None:
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.shuffle = shuffle
-        self.clip = clip
-        self.average = average
-        self.weight_decay = weight_decay
-
-    def init_moments(self, w: FloatArray) -> Moments:
-        """Build mean and mean square."""
-        return np.zeros_like(w), np.zeros_like(w)
 
     def update(
         self, gradient: FloatArray, moments: Moments, t: int, learning_rate: float
@@ -105,7 +68,3 @@ class Adam(StochasticSolver):
     def compiled_update(self) -> CompiledUpdate:
         """Name the formula and its parameters."""
         return CompiledUpdate(UpdateFormula.ADAM, (self.beta_1, self.beta_2, self.epsilon))
-
-    def automatic_rate(self, objective: Objective, w: FloatArray, batch_size: int) -> float:
-        """Start with a tenth of the longest way that a coordinate seems to have to go."""
-        return 0.1 * displacement_scale(objective, w)

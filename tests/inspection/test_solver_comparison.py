@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skgrad import LinearSVC, LogisticRegression
-from skgrad.inspection import compare_solvers
+from skgrad.inspection import SolverComparisonDisplay, compare_solvers
 from skgrad.solvers import LBFGS, SOLVERS
 
 
@@ -66,3 +66,22 @@ def test_what_cannot_be_compared_is_said(cancer):
         compare_solvers(RandomForestClassifier(), *cancer)
     with pytest.raises(ValueError, match=r"No solver can minimise.*Newton needs a smooth loss"):
         compare_solvers(LinearSVC(loss="hinge"), *cancer, solvers=["newton"])
+
+
+def test_display_draws_a_line_for_each_solver(table):
+    pytest.importorskip("matplotlib")
+    import matplotlib.pyplot as plt
+
+    display = SolverComparisonDisplay.from_result(table)
+    names = list(dict.fromkeys(table["solver"]))
+    assert list(display.lines_) == names
+    for name, column, side in [(names[0], "passes", 0), (names[-1], "seconds", 1)]:
+        line = display.lines_[name][side]
+        np.testing.assert_array_equal(line.get_xdata(), table[table["solver"] == name][column])
+        assert line.axes is display.axes_[side]
+    assert display.axes_[0].get_yscale() == "log"
+    _, axes = plt.subplots(1, 2)
+    assert display.plot(axes).axes_[0] is axes[0]
+    with pytest.raises(ValueError, match="a pair of Axes"):
+        display.plot(axes[0])
+    plt.close("all")

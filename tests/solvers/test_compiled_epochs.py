@@ -29,7 +29,19 @@ from skgrad.objective import Objective
 from skgrad.penalties import L1, L2, NoPenalty
 from skgrad.row_epochs import Plan, walks_non_zeros
 from skgrad.schedules import Cosine
-from skgrad.solvers import SGD, SOLVERS, AdaGrad, Adam, RMSProp, _epochs, _newton_gap
+from skgrad.solvers import (
+    SGD,
+    SOLVERS,
+    Adadelta,
+    AdaGrad,
+    Adam,
+    Adamax,
+    AMSGrad,
+    Nadam,
+    RMSProp,
+    _epochs,
+    _newton_gap,
+)
 
 UPDATES = [
     SGD(0.02),
@@ -44,6 +56,10 @@ UPDATES = [
     Adam(0.02, beta_1=0.8, beta_2=0.95, epsilon=0.05),
     RMSProp(0.02, momentum=0.5, rho=0.8, epsilon=0.05),
     AdaGrad(0.02, epsilon=0.05),
+    Adadelta(0.5, rho=0.8, epsilon=0.05),
+    Adamax(0.02, beta_1=0.8, beta_2=0.95, epsilon=0.05),
+    AMSGrad(0.02, beta_1=0.8, beta_2=0.95, epsilon=0.05),
+    Nadam(0.02, beta_1=0.8, beta_2=0.95, epsilon=0.05, momentum_decay=0.3),
 ]
 COORDINATES = ["standard", "uniform", "rotated"]
 # The variants of one case in the grid below: every pair of values meets in some case.

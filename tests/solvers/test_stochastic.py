@@ -9,7 +9,18 @@ from problems import LINEAR_SOLVERS, Variant, make_data, make_objective, minimis
 from skgrad.losses import AbsoluteError, Logistic, SquaredError
 from skgrad.penalties import L1, L2
 from skgrad.schedules import SCHEDULES, Exponential, StepDecay
-from skgrad.solvers import SGD, SOLVERS, AdaGrad, Adam, GradientDescent, RMSProp
+from skgrad.solvers import (
+    SGD,
+    SOLVERS,
+    Adadelta,
+    AdaGrad,
+    Adam,
+    Adamax,
+    AMSGrad,
+    GradientDescent,
+    Nadam,
+    RMSProp,
+)
 
 STOCHASTIC = [name for name in LINEAR_SOLVERS if SOLVERS[name].stochastic]
 every_stochastic = pytest.mark.parametrize("name", STOCHASTIC)
@@ -56,6 +67,30 @@ def formulas():
         -RATE * (m1 / 0.4) / (np.sqrt(V1 / 0.3) + 0.01),
         -RATE * (m2 / (1 - 0.6**2)) / (np.sqrt(V2 / (1 - 0.7**2)) + 0.01),
     )
+    largest = np.maximum(V1, V2)
+    yield (
+        AMSGrad(beta_1=0.6, beta_2=0.7, epsilon=0.01),
+        -RATE * (m1 / 0.4) / (np.sqrt(V1 / 0.3) + 0.01),
+        -RATE * (m2 / (1 - 0.6**2)) / (np.sqrt(largest / (1 - 0.7**2)) + 0.01),
+    )
+    u1 = np.abs(G1) + 0.01
+    u2 = np.maximum(0.7 * u1, np.abs(G2) + 0.01)
+    yield (
+        Adamax(beta_1=0.6, beta_2=0.7, epsilon=0.01),
+        -RATE * (m1 / 0.4) / u1,
+        -RATE * (m2 / (1 - 0.6**2)) / u2,
+    )
+    mu1, mu2, mu3 = (0.6 * (1 - 0.96 ** (0.3 * t) / 2) for t in (1, 2, 3))
+    first = (1 - mu1) / (1 - mu1) * G1 + mu2 / (1 - mu1 * mu2) * m1
+    second = (1 - mu2) / (1 - mu1 * mu2) * G2 + mu3 / (1 - mu1 * mu2 * mu3) * m2
+    yield (
+        Nadam(beta_1=0.6, beta_2=0.7, epsilon=0.01, momentum_decay=0.3),
+        -RATE * first / (np.sqrt(V1 / 0.3) + 0.01),
+        -RATE * second / (np.sqrt(V2 / (1 - 0.7**2)) + 0.01),
+    )
+    step1 = np.sqrt(0.01 / (V1 + 0.01)) * G1
+    step2 = np.sqrt((0.3 * step1**2 + 0.01) / (V2 + 0.01)) * G2
+    yield Adadelta(rho=0.7, epsilon=0.01), -RATE * step1, -RATE * step2
 
 
 @pytest.mark.parametrize(("solver", "first", "second"), list(formulas()))
@@ -256,7 +291,8 @@ def test_an_automatic_rate_falls_when_the_loss_does_not(name):
 @every_stochastic
 def test_a_constant_rate_stalls_after_n_iter_no_change(name):
     objective = make_objective(Logistic(), L2(0.1), Variant())
-    solver = SOLVERS[name](learning_rate=0.05)
+    # Adadelta's rate has no unit: 1 is the paper's.
+    solver = SOLVERS[name](learning_rate=1.0 if name == "adadelta" else 0.05)
     runs = [
         solver.run(objective, objective.start(), max_iter=2000, tol=0.0, n_iter_no_change=patience)
         for patience in [2, 20]
