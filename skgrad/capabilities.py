@@ -10,6 +10,7 @@ from skgrad.duals import has_box_dual
 from skgrad.linalg import has_contiguous_rows
 from skgrad.losses import Loss
 from skgrad.penalties import Penalty
+from skgrad.row_duals import has_row_dual
 from skgrad.smooth_duals import has_smooth_dual
 
 
@@ -25,6 +26,7 @@ class Capability(Enum):
     LINEAR = "a linear model"
     HESSIAN_PRODUCTS = "products with the Hessian"
     BOX_DUAL = "a loss with one kink or two, an L2 penalty and data stored by rows"
+    ROW_DUAL = "a loss that single dual variables suit, an L2 part in the penalty and data by rows"
     SMOOTH_DUAL = "a smooth loss with a compiled formula, an L2 penalty and data stored by rows"
     CONVEX_PENALTY = "a convex penalty"
     ZERO_KINKS = "a convex penalty of single coefficients, with kinks at zero only"
@@ -57,6 +59,7 @@ def offered(loss: Loss, penalty: Penalty, X: Matrix, y: Array) -> frozenset[Capa
             (Capability.HINGES, loss.piecewise_linear and shrinkage),
             (Capability.ROW_EPOCHS, loss.formula is not None and shrinkage),
             (Capability.BOX_DUAL, in_rows and has_box_dual(loss, penalty, y)),
+            (Capability.ROW_DUAL, in_rows and has_row_dual(loss, penalty)),
             (Capability.SMOOTH_DUAL, in_rows and has_smooth_dual(loss, penalty)),
             (Capability.CONVEX_PENALTY, penalty.convex),
             (Capability.ZERO_KINKS, penalty.separable and penalty.convex and region is None),
@@ -83,6 +86,7 @@ def lack(capability: Capability, loss: Loss, penalty: Penalty, X: Matrix) -> str
         Capability.LINEAR: "the model is a network",
         Capability.HESSIAN_PRODUCTS: f"the {loss_name} loss is not smooth",
         Capability.BOX_DUAL: f"{both}, and X is stored by {order}",
+        Capability.ROW_DUAL: f"{both}, and X is stored by {order}",
         Capability.SMOOTH_DUAL: f"{both}, and X is stored by {order}",
         Capability.CONVEX_PENALTY: f"the {penalty_name} penalty is not convex",
         Capability.ZERO_KINKS: f"the penalty is {penalty_name}",

@@ -122,6 +122,19 @@ def uniform(X: csr_array | csr_matrix) -> Standardization | None:
     return Standardization(np.zeros(p, dtype=X.dtype), np.full(p, scale, dtype=X.dtype))
 
 
+def scale_nonzeros(X: csr_array | csr_matrix) -> Standardization:
+    """Scale each column of a CSR matrix to non-zeros of about one, and centre none.
+
+    For columns that are unalike. As in `uniform`, rare features are not divided by their standard
+    deviation. A column without non-zeros is pinned.
+    """
+    p = X.shape[1]
+    squares = np.bincount(X.indices, np.square(X.data, dtype=np.float64), p)
+    counts = np.bincount(X.indices, X.data != 0.0, p)
+    scale = np.sqrt(np.divide(counts, squares, out=np.zeros(p), where=squares > 0.0))
+    return Standardization(np.zeros(p, dtype=X.dtype), scale.astype(X.dtype))
+
+
 def typical_curvature(loss: Loss, y: Array, weight: FloatArray | None, n_outputs: int) -> float:
     """Bound the loss's second derivative; where no bound exists, take gradient^2 / value at start.
 

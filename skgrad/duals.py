@@ -124,13 +124,7 @@ class DualForm:
 
         The absolute derivative at a free variable, minus the ascent in the easier direction else.
         """
-        lower, upper, target, tube = self.box.T
-        alpha, slope = point.alpha, target - raw
-        down = np.where(alpha > 0.0, slope + tube, slope - tube)
-        up = np.where(alpha < 0.0, tube - slope, -slope - tube)
-        down[alpha <= lower] = -np.inf
-        up[alpha >= upper] = -np.inf
-        return np.maximum(down, up)
+        return violations(self.box, point.alpha, raw)
 
     def response(self, rows: IntArray, change: FloatArray) -> FloatArray:
         """Compute how the raw predictions of these rows move with their variables."""
@@ -210,15 +204,30 @@ def has_box_dual(loss: Loss, penalty: Penalty, y: Array) -> bool:
 
 
 def _box(data: Batch, loss: Loss, output: int) -> FloatArray:
-    """Lower and upper bound, target and half width of the tube of each row, as columns."""
-    y = data.y[:, output : output + 1].astype(np.float64)
-    sign, offset, cost = (part[:, :, 0] for part in loss.hinges(y))
+    """Take `box_of` of an output, with the rows' weights in the bounds."""
     weight: Any = data.share
     if data.weight is not None:
         weight = data.weight[:, min(output, data.weight.shape[1] - 1)].astype(np.float64)
+    return box_of(loss, data.y[:, output : output + 1].astype(np.float64), weight)
+
+
+def box_of(loss: Loss, y: FloatArray, weight: Any = 1.0) -> FloatArray:
+    """Lower and upper bound, target and half width of the tube of each row, as columns."""
+    sign, offset, cost = (part[:, :, 0] for part in loss.hinges(y))
     box = np.empty((len(y), 4))
     bounds = sign * cost * weight
     box[:, 0], box[:, 1] = np.minimum(bounds, 0.0).min(axis=0), np.maximum(bounds, 0.0).max(axis=0)
     box[:, 2] = (sign * offset).mean(axis=0)
     box[:, 3] = offset.mean(axis=0) if len(sign) == 2 else 0.0
     return box
+
+
+def violations(box: FloatArray, alpha: FloatArray, raw: FloatArray) -> FloatArray:
+    """Compute the steepest descent along each variable; negative where it is held at a value."""
+    lower, upper, target, tube = box.T
+    slope = target - raw
+    down = np.where(alpha > 0.0, slope + tube, slope - tube)
+    up = np.where(alpha < 0.0, tube - slope, -slope - tube)
+    down[alpha <= lower] = -np.inf
+    up[alpha >= upper] = -np.inf
+    return np.maximum(down, up)

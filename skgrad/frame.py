@@ -19,6 +19,7 @@ from skgrad.coordinates import (
     decorrelate,
     largest_eigenvalue,
     largest_row,
+    scale_nonzeros,
     shortest,
     standardize,
     suited,
@@ -26,15 +27,18 @@ from skgrad.coordinates import (
     uniform,
 )
 from skgrad.feasible import FeasibleSet
+from skgrad.finite_sum import FiniteSum
 from skgrad.linalg import density, is_small
 from skgrad.losses import Loss
 from skgrad.models import LinearModel, Standardization, StandardizedMatrix
 from skgrad.moments import mean_squared_norm
 from skgrad.penalties import Penalty
 from skgrad.residuals import Residuals
+from skgrad.row_duals import RowDual, row_dual
 from skgrad.row_space import RowSpace
 from skgrad.rows import Batch, RowSum
 from skgrad.second_moments import SecondMoments
+from skgrad.single_rows import finite_sum, walks_rows
 from skgrad.sweep import Sweep
 
 # At the optimum the loss's curvature is about this fraction of its bound: what the penalty's
@@ -315,6 +319,20 @@ class Frame:
         scaling = uniform(self.X)
         return self if scaling is None else self._moved(scaling)
 
+    def for_rows(self) -> Self:
+        """Change to the coordinates in which walks over single rows are cheap and good.
+
+        Large sparse data are scaled only, so that rows keep their zeros; small data, whose rows are
+        taken in blocks, are decorrelated.
+        """
+        if not walks_rows(self.X, self.loss, self.penalty):
+            return self.decorrelated()
+        if isinstance(self.X, np.ndarray) or self.standardization.is_uniform:
+            return self
+        scaling = uniform(self.X)
+        scaling = scale_nonzeros(self.X) if scaling is None else scaling
+        return self._moved(suited(scaling, self.penalty))
+
     def _stays_sparse(self, batching: Batching) -> bool:
         known = batching.plain and Capability.ROW_EPOCHS in self.offers
         return known and batching.size * self.density < 1
@@ -326,3 +344,15 @@ class Frame:
         not depend on the solver, nor on the scale of its coordinates.
         """
         return shortest(self._rows.data, self.standardization, self.model.rows(w)).ravel()
+
+    # -- the same function in other forms ---------------------------------------------------------
+
+    def finite_sum(self) -> FiniteSum:
+        """Write the loss as a sum over rows, or small blocks of them (variance reduction)."""
+        curvatures = self._loss_curvature, self._penalty_curvature()
+        return finite_sum(self.X, self._rows.data, self.loss, self._penalty, *curvatures)
+
+    def row_dual(self) -> RowDual:
+        """Write the dual with a variable for each row (an L2 or elastic-net penalty)."""
+        parts = self.model, self.loss, self.penalty, self.standardization
+        return row_dual(self.X, self._rows.data, *parts)

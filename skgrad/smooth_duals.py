@@ -142,7 +142,7 @@ class SmoothDual:
         from skgrad._kernels.smooth_dual import ascend
 
         n = len(rows) or self.n_samples
-        first, stride = int(rng.integers(n)), _coprime(n, rng)
+        first, stride = int(rng.integers(n)), coprime(n, rng)
         ends = [n * part // self._parts for part in range(self._parts + 1)]
         stretch = self._parts / self.ridge
         point.intercept -= self._stiffness / self.ridge * point.total
@@ -169,7 +169,7 @@ class SmoothDual:
         return sum(part[1] for part in parts) + self._stiffness / self.ridge * point.total**2
 
 
-def _coprime(n: int, rng: np.random.Generator) -> int:
+def coprime(n: int, rng: np.random.Generator) -> int:
     """Draw a number below n without a common divisor with it, so that multiples meet all rows."""
     while True:
         stride = int(rng.integers(1, max(n, 2)))

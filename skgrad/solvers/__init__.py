@@ -37,17 +37,25 @@ from skgrad.solvers.projected_gradient import ProjectedGradient
 from skgrad.solvers.proximal_gradient import ProximalGradient
 from skgrad.solvers.proximal_newton import ProximalNewton
 from skgrad.solvers.rmsprop import RMSProp
+from skgrad.solvers.sag import SAG
+from skgrad.solvers.saga import SAGA
+from skgrad.solvers.sdca import SDCA
 from skgrad.solvers.sgd import SGD
 from skgrad.solvers.smoothing import Smoothing
 from skgrad.solvers.subgradient import Subgradient
 from skgrad.solvers.subsampled_newton import SubsampledNewton
+from skgrad.solvers.svrg import SVRG
 from skgrad.solvers.trust_region import TrustRegion
 
 __all__ = [
     "BFGS",
     "LBFGS",
+    "SAG",
+    "SAGA",
+    "SDCA",
     "SGD",
     "SOLVERS",
+    "SVRG",
     "AMSGrad",
     "AdaGrad",
     "Adadelta",

@@ -31,10 +31,14 @@ from skgrad.solvers.projected_gradient import ProjectedGradient
 from skgrad.solvers.proximal_gradient import ProximalGradient
 from skgrad.solvers.proximal_newton import ProximalNewton
 from skgrad.solvers.rmsprop import RMSProp
+from skgrad.solvers.sag import SAG
+from skgrad.solvers.saga import SAGA
+from skgrad.solvers.sdca import SDCA
 from skgrad.solvers.sgd import SGD
 from skgrad.solvers.smoothing import Smoothing
 from skgrad.solvers.subgradient import Subgradient
 from skgrad.solvers.subsampled_newton import SubsampledNewton
+from skgrad.solvers.svrg import SVRG
 from skgrad.solvers.trust_region import TrustRegion
 
 # The interior point method factorises some fifteen times, the alternative makes hundreds of passes.
@@ -71,6 +75,10 @@ SOLVERS: dict[str, type[Solver]] = {
         AugmentedLagrangian,
         DualCoordinateAscent,
         CoCoA,
+        SAG,
+        SAGA,
+        SVRG,
+        SDCA,
         Subgradient,
         Smoothing,
         Chain,
@@ -86,8 +94,6 @@ SCIKIT_LEARN_NAMES = {
     "lsqr": "lbfgs",
     "sparse_cg": "lbfgs",
     "liblinear": "proximal_newton",
-    "sag": "sgd",
-    "saga": "sgd",
     "highs": "interior_point",
     "highs-ds": "interior_point",
     "highs-ipm": "interior_point",

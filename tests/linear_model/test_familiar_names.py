@@ -99,7 +99,6 @@ def test_parameters_come_in_scikit_learns_order_with_its_defaults(regressor):
     [
         *((Ridge(), name, "newton") for name in ["svd", "cholesky"]),
         *((Ridge(), name, "lbfgs") for name in ["lsqr", "sparse_cg"]),
-        *((Ridge(), name, "sgd") for name in ["sag", "saga"]),
         *((QuantileRegressor(), f"highs{s}", "interior_point") for s in ["", "-ds", "-ipm"]),
         (PoissonRegressor(), "newton-cholesky", "newton"),
         (skgrad.LogisticRegression(), "newton-cg", "newton_cg"),
