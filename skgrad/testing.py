@@ -18,9 +18,10 @@ from skgrad.losses import Loss
 from skgrad.models import LinearModel
 from skgrad.objective import Objective
 from skgrad.penalties import L2, Penalty
+from skgrad.penalties.constraints import Constraint
 from skgrad.solvers import Solver, choose_solver
 
-__all__ = ["check_loss", "check_penalty", "check_solver"]
+__all__ = ["check_constraint", "check_loss", "check_penalty", "check_solver"]
 
 # Central differences with a step of 1e-6: truncation 1e-12, rounding 1e-10.
 STEP, DIFFERENCES = 1e-6, 1e-6
@@ -124,6 +125,51 @@ def check_penalty(penalty: Penalty, *, shape: tuple[int, int] = (2, 6)) -> None:
     penalty.prox(start, 0.5)
     _require(start == before, f"{name}: prox changes its input")
     _check_copies(penalty)
+
+
+def check_constraint(constraint: Constraint, *, shape: tuple[int, int] = (2, 6)) -> None:
+    """Check a constraint: all that `check_penalty` does, its projection and its oracle.
+
+    That projections lie in the set, stay where they are and are the nearest points of it, and that
+    `lmo`, if the set is bounded, returns a point of the set where a linear function is least.
+
+    Parameters
+    ----------
+    constraint : Constraint
+        With the hyper-parameters to check.
+    shape : (int, int), default=(2, 6)
+        Of the coefficients to try, (n_outputs, n_features).
+
+    Raises
+    ------
+    AssertionError
+        Naming what does not hold.
+
+    Examples
+    --------
+    >>> from skgrad.penalties.constraints import L1Ball
+    >>> from skgrad.testing import check_constraint
+    >>> check_constraint(L1Ball(radius=2.0))
+    """
+    check_penalty(constraint, shape=shape)
+    rng, name = np.random.default_rng(1), repr(constraint)
+    points = [constraint.project(5.0 * rng.normal(size=shape)) for _ in range(20)]
+    for outside in 3.0 * rng.normal(size=(5, *shape)):
+        nearest = constraint.project(outside)
+        _require(constraint.violation(nearest) <= 1e-12, f"{name}: a projection is not in the set")
+        again = constraint.project(nearest)
+        _require_close(again, nearest, EXACT, f"{name}: a projection moves when projected")
+        # Beyond the nearest point of a convex set there is none of its points.
+        beyond = [float(np.vdot(outside - nearest, point - nearest)) for point in points]
+        _require(np.array(beyond) <= EXACT, f"{name}: project does not give the nearest point")
+        if constraint.bounded:
+            vertex = constraint.lmo(outside)
+            _require(constraint.violation(vertex) <= 1e-12, f"{name}: lmo leaves the set")
+            least = float(np.vdot(outside, vertex))
+            others = np.array([float(np.vdot(outside, point)) for point in points])
+            _require(others >= least - EXACT, f"{name}: lmo does not minimise")
+            support = constraint.conjugate(-outside)
+            _require_close(-least, support, EXACT, f"{name}: lmo and conjugate disagree")
 
 
 def check_solver(solver: Solver, *, max_iter: int = 3000) -> None:

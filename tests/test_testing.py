@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from problems import LINEAR_LOSSES, PENALTIES, make_loss, make_penalty
+from problems import EVERY_PENALTY, LINEAR_LOSSES, PENALTIES, make_loss, make_penalty
 
 from skgrad.losses import Logistic
 from skgrad.losses import SquaredError as Squares
 from skgrad.penalties import L1, L2
+from skgrad.penalties.constraints import Constraint, L1Ball
 from skgrad.solvers import SGD, ProximalGradient
-from skgrad.testing import check_loss, check_penalty, check_solver
+from skgrad.testing import check_constraint, check_loss, check_penalty, check_solver
 
 
 @pytest.mark.parametrize("name", LINEAR_LOSSES)
@@ -114,3 +115,27 @@ class Lazy(ProximalGradient):
 def test_solver_that_misses_the_minimum_is_found():
     with pytest.raises(AssertionError, match="above the minimum"):
         check_solver(Lazy(), max_iter=200)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EVERY_PENALTY if issubclass(kind, Constraint)])
+def test_constraints_pass(kind):
+    check_constraint(make_penalty(kind), shape=(2, 5))
+
+
+class TooSmall(L1Ball):
+    def project(self, coef, metric=1.0):
+        return 0.9 * super().project(coef, metric)
+
+
+class WrongVertex(L1Ball):
+    def lmo(self, gradient):
+        return -super().lmo(gradient)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "message"),
+    [(TooSmall(2.0), "not a minimiser|moves when projected"), (WrongVertex(2.0), "lmo does not")],
+)
+def test_flaws_of_constraints_are_found(constraint, message):
+    with pytest.raises(AssertionError, match=message):
+        check_constraint(constraint)
