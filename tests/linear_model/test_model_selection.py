@@ -58,11 +58,11 @@ def test_grid_of_solver_names_and_their_parameters(iris):
     assert best.learning_rate == search.best_params_["clf__solver__learning_rate"]
 
 
-# Solvers that are made of others leave rates to their parts.
-COMPOSITES = {"chain", "multi_start"}
+# Solvers that are made of others leave rates to their parts; SDCA's steps are exact.
+WITHOUT_RATE = {"chain", "multi_start", "sdca"}
 
 
-@pytest.mark.parametrize("name", sorted(SOLVERS.keys() - COMPOSITES))
+@pytest.mark.parametrize("name", sorted(SOLVERS.keys() - WITHOUT_RATE))
 def test_every_solver_takes_a_learning_rate_by_name(name):
     clf = LogisticRegression().set_params(solver=name, solver__learning_rate=0.25)
     assert type(clf.solver) is SOLVERS[name]

@@ -249,5 +249,5 @@ def test_steps_that_need_strong_convexity_say_so():
 
 def test_networks_are_refused():
     X, y = load_breast_cancer(return_X_y=True)
-    with pytest.raises(ValueError, match=r"Subgradient needs a linear model.*Use .*SGD"):
+    with pytest.raises(ValueError, match=r"Subgradient needs .*model is a network.*Use .*SGD"):
         MLPClassifier(solver="subgradient").fit(X, y)
