@@ -110,10 +110,14 @@ class FeasibleSet:
             return math.inf
         slope = self.penalty.standardization.push(self.model.coef(gradient))
         gap = max(0.0, self.constraint.gap(self.penalty.coef(w), slope))
+        return gap + self.intercept_gap(w, gradient)
+
+    def intercept_gap(self, w: FloatArray, gradient: FloatArray) -> float:
+        """Estimate what better intercepts would gain."""
         free = self.model.intercept(gradient).astype(np.float64, copy=False)
         if self.loss.continuous_curvature:
-            return gap + INTERCEPT_MARGIN * float(free @ free) / self.curvature
-        return gap + float(np.abs(free * self.model.intercept(w)).sum())
+            return INTERCEPT_MARGIN * float(free @ free) / self.curvature
+        return float(np.abs(free * self.model.intercept(w)).sum())
 
     def coefficients(self, w: FloatArray) -> FloatArray:
         """Copy w without its intercepts, which become zero."""

@@ -30,7 +30,7 @@ def newton_gap(objective: Objective, w: FloatArray, gradient: FloatArray) -> flo
     if Capability.SMOOTH_LOSS not in objective.offers:
         return math.nan
     if not {Capability.SMOOTH_PENALTY, Capability.ZERO_KINKS} & objective.offers:
-        return objective.duality_gap(w)
+        return constrained_gap(objective, w, gradient)
     if objective.block_size > LARGEST_BLOCK:
         return objective.gradient_gap(w, gradient)
     n_rows = ROWS + ROWS_PER_COLUMN * objective.block_size
@@ -43,3 +43,14 @@ def newton_gap(objective: Objective, w: FloatArray, gradient: FloatArray) -> flo
     residual = w - objective.prox(w - model.steps * gradient, model.steps)
     accuracy = MODEL_ACCURACY * float(residual @ (residual / model.steps))
     return max(0.0, -model.value(model.minimise(accuracy)))
+
+
+def constrained_gap(objective: Objective, w: FloatArray, gradient: FloatArray) -> float:
+    """Compute the duality gap, and under a constraint what better intercepts would gain.
+
+    Intercepts that are zero hide their residual from the gap, which counts it to first order.
+    """
+    gap = objective.duality_gap(w)
+    if objective.penalty.region is None:
+        return gap
+    return gap + objective.feasible.intercept_gap(w, gradient)

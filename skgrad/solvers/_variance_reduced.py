@@ -28,7 +28,7 @@ from skgrad.solvers._base import (
     least_gap,
     norm,
 )
-from skgrad.solvers._newton_gap import newton_gap
+from skgrad.solvers._newton_gap import constrained_gap, newton_gap
 
 # Epochs between looks at all rows while nothing says that the minimum is near.
 LOOK_EVERY = 5
@@ -219,4 +219,4 @@ class VarianceReduced(Solver):
         if Capability.SMOOTH_PENALTY in objective.offers:
             return first_order_gap(objective, w, gradient, curvatures)
         bound = objective.gradient_gap(w, gradient)
-        return objective.duality_gap(w) if math.isnan(bound) else bound
+        return constrained_gap(objective, w, gradient) if math.isnan(bound) else bound
