@@ -345,6 +345,18 @@ class Frame:
         """
         return shortest(self._rows.data, self.standardization, self.model.rows(w)).ravel()
 
+    def without_shift(self, direction: FloatArray) -> FloatArray:
+        """Leave out what moves the intercepts of a softmax together, which changes nothing.
+
+        In single precision a direction that the Hessian does not see may grow out of rounding.
+        """
+        if not self.loss.coupled or not self.model.fit_intercept:
+            return direction
+        direction = direction.copy()
+        intercepts = self.model.rows(direction)[:, self.model.n_features]
+        intercepts -= intercepts.mean()
+        return direction
+
     # -- the same function in other forms ---------------------------------------------------------
 
     def finite_sum(self) -> FiniteSum:

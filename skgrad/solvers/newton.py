@@ -102,6 +102,7 @@ class Newton(Solver):
             factors, solution, singular = factorise_and_solve(here.hessian(), here.gradient)
         else:
             solution = solve(factors, here.gradient)
+        solution = objective.without_shift(solution.ravel())
         line = here.line(-solution.reshape(len(factors), -1))
         decrement = -0.5 * sum(line.slopes)
         # No bound from the penalty: the decrement with the Hessian at w itself has to do.
