@@ -184,7 +184,8 @@ class SubsampledNewton(Solver):
             # A copy, since an objective counts its passes and states are values.
             preconditioner = CholeskyPreconditioner(copy(state.sample), w)
             state = replace(state, preconditioner=preconditioner, sample=None)
-        direction = -inverse_hessian_product(state.pairs, gradient, initial=preconditioner.solve)
+        step = inverse_hessian_product(state.pairs, gradient, initial=preconditioner.solve)
+        direction = objective.without_shift(-step)
         start = Trial(0.0, state.value, float(gradient @ direction), gradient, w)
         trial = None
         if start.slope < 0.0:
