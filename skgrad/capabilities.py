@@ -17,6 +17,9 @@ from skgrad.smooth_duals import has_smooth_dual
 class Capability(Enum):
     """What a solver may need of an objective; the value completes "the solver needs ..."."""
 
+    # An enumeration hashes names in Python, which small fits would notice; members are unique.
+    __hash__ = object.__hash__
+
     SMOOTH_LOSS = "a smooth loss"
     SMOOTH_PENALTY = "a smooth penalty"
     LOSS_PROX = "a loss with a proximal operator"
