@@ -236,13 +236,19 @@ def _targets(
     return np.eye(n_outputs)[[outputs.index(target)]], [target]
 
 
+def final_estimator(estimator: Any) -> Any:
+    """Find the estimator at the end of pipelines and searches."""
+    while hasattr(estimator, "steps") or hasattr(estimator, "best_estimator_"):
+        inner = getattr(estimator, "best_estimator_", None)
+        estimator = estimator.steps[-1][1] if inner is None else inner
+    return estimator
+
+
 def _classes(estimator: Any, response: Response) -> list[Any]:
     """List the classes of a classifier; none if it has a list of them for each of its outputs."""
     if not is_classifier(estimator) or isinstance(estimator.classes_, list):
         return []
-    last = getattr(estimator, "best_estimator_", estimator)
-    last = last.steps[-1][1] if hasattr(last, "steps") else last
-    in_pairs = getattr(last, "decision_function_shape", "ovr") == "ovo"
+    in_pairs = getattr(final_estimator(estimator), "decision_function_shape", "ovr") == "ovo"
     scores = response in ("raw", "decision_function")
     if in_pairs and scores and len(estimator.classes_) > 2:  # three classes have three pairs
         return []

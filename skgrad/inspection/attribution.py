@@ -135,7 +135,7 @@ def prepare(
     """Check the arguments, and prepare the method for all rows."""
     if method not in METHODS:
         raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}.")
-    if n_steps != "auto" and not (is_integer(n_steps) and n_steps > 0):
+    if n_steps != "auto" and not (isinstance(n_steps, Integral) and n_steps > 0):
         raise ValueError(f'n_steps must be "auto" or a positive integer, got {n_steps!r}.')
     question, X = ask(
         estimator, X, response_method=response_method, target=target, at_step=at_step,
@@ -149,11 +149,6 @@ def prepare(
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     rng = check_random_state(random_state)
     return METHODS[method](Task(question, X, y, weight, scale, baseline, n_steps, rng)), X
-
-
-def is_integer(value: Any) -> bool:
-    """Tell whether a value is a whole number."""
-    return isinstance(value, Integral)
 
 
 def unit_of(method: Method, scale: str | None) -> str:

@@ -16,6 +16,22 @@ from skgrad.inspection.running import RunningMoments
 AGGREGATIONS = ("mean_abs", "rms", "mean", "max")
 
 
+class Importances(Bunch):
+    """What `gradient_importance` returns."""
+
+    def to_frame(self) -> Any:
+        """Return a DataFrame of the importances, the largest first."""
+        import pandas as pd
+
+        columns = {
+            "importance": self.importances_mean,
+            "std": self.importances_std,
+            "standard_error": self.standard_error,
+        }
+        frame = pd.DataFrame(columns, index=pd.Index(self.feature_names, name="feature"))
+        return frame.sort_values("importance", key=np.abs, ascending=False)
+
+
 def gradient_importance(
     estimator: Any, X: Any, y: Any = None, *, method: str = "gradient",
     aggregation: str = "mean_abs", scale: str | None = "std", response_method: str = "auto",
@@ -179,7 +195,7 @@ def _result(
 ) -> Bunch:
     question = method.task.question
     mean, deviation, error = tally.summary()
-    result = Bunch(
+    return Importances(
         importances_mean=mean,
         importances_std=deviation,
         importances=tally.rows,
@@ -192,17 +208,6 @@ def _result(
         method=method.name,
         aggregation=tally.aggregation,
     )
-
-    def to_frame() -> Any:
-        """Return a DataFrame of the importances, the largest first."""
-        import pandas as pd
-
-        columns = {"importance": mean, "std": deviation, "standard_error": error}
-        frame = pd.DataFrame(columns, index=pd.Index(names, name="feature"))
-        return frame.sort_values("importance", key=np.abs, ascending=False)
-
-    result.to_frame = to_frame
-    return result
 
 
 def _groups(method: Method, groups: Any) -> tuple[list[Any], list[IntArray] | None]:

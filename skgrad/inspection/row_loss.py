@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import is_classifier
 
 from skgrad._typing import Array, FloatArray
-from skgrad.inspection._question import Question
+from skgrad.inspection._question import Question, final_estimator
 from skgrad.inspection.chain import Response
 from skgrad.losses import Hinge, Loss, SquaredError, SquaredHinge, get_loss
 
@@ -60,9 +60,7 @@ class RowLoss:
 
 def _choose(estimator: Any) -> tuple[str, Loss | None]:
     """Choose the response that the loss is a function of, and the loss."""
-    last = estimator
-    while hasattr(last, "steps") or hasattr(last, "best_estimator_"):
-        last = last.best_estimator_ if hasattr(last, "best_estimator_") else last.steps[-1][1]
+    last = final_estimator(estimator)
     named = getattr(last, "loss", None)
     if is_classifier(estimator):
         if hasattr(estimator, "predict_log_proba"):

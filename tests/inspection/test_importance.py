@@ -1,5 +1,7 @@
 """Importances and attributions: closed forms, identities, invariances."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -233,6 +235,8 @@ def test_rows_are_kept_and_summed_up(pipeline, people):
     error = result.importances_std / np.sqrt(len(frame))
     np.testing.assert_allclose(result.standard_error, error, atol=1e-14)
     assert result.to_frame().index[0] == "income"
+    copy = pickle.loads(pickle.dumps(result))
+    pd.testing.assert_frame_equal(copy.to_frame(), result.to_frame())
     assert result.unit == "change in the decision function of yes per standard deviation"
 
 

@@ -14,6 +14,7 @@ from sklearn.neural_network import MLPRegressor as SklearnMLPRegressor
 from sklearn.utils.class_weight import compute_class_weight
 
 from skgrad._typing import Array, FloatArray
+from skgrad.inspection.models.linear import coefficients
 from skgrad.linear_model import LogisticRegression
 from skgrad.linear_model._regressor import LossRegressor
 from skgrad.losses import Logistic, Loss, Multinomial, Poisson, SquaredError
@@ -150,8 +151,7 @@ def _(estimator: Any) -> LinearFit:
 
 
 def _fit(estimator: Any, loss: Loss, penalty: Callable[[float], Penalty], **more: Any) -> LinearFit:
-    coef = estimator.coef_.toarray() if hasattr(estimator.coef_, "toarray") else estimator.coef_
-    coef = np.atleast_2d(np.asarray(coef, dtype=np.float64))
+    coef = coefficients(estimator)
     intercept = np.asarray(estimator.intercept_, dtype=np.float64)
     intercept = np.broadcast_to(np.atleast_1d(intercept), (len(coef),))
     return LinearFit(

@@ -9,7 +9,9 @@ import numpy as np
 
 from skgrad._typing import FloatArray, IntArray
 from skgrad.inspection.chain import SEVERAL, Local
+from skgrad.inspection.chain.columns import dense
 from skgrad.inspection.effects.points import Point
+from skgrad.inspection.points import numbers_of
 
 
 def slopes(point: Point, columns: IntArray, *, log: bool) -> FloatArray:
@@ -132,9 +134,4 @@ def _design_slopes(design: Local, columns: IntArray) -> Iterator[tuple[IntArray,
 
 def numbers(X: Any, column: int) -> FloatArray:
     """Return a numeric column as float64, NaN where it is missing."""
-    if hasattr(X, "iloc"):
-        values: FloatArray = X.iloc[:, column].to_numpy(dtype=np.float64, na_value=np.nan)
-        return values
-    if hasattr(X, "toarray"):
-        return np.asarray(X[:, [column]].toarray(), dtype=np.float64).ravel()
-    return np.asarray(X[:, column], dtype=np.float64)
+    return dense(numbers_of(X, np.array([column])))[:, 0]
